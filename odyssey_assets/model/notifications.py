@@ -1,0 +1,77 @@
+"""What users are told, and how they want to be told."""
+
+from odyssey_assets.model.columns import (
+    ONLY_5,
+    boolean,
+    index,
+    json_text,
+    model,
+    moment,
+    references,
+    string,
+    unique,
+)
+from odyssey_assets.model.domains import Domain
+
+model(
+    "Notification",
+    string("id"),
+    string("userId"),
+    string("type"),
+    string("title"),
+    string("body"),
+    string("link", null=True),
+    moment("readAt", null=True),
+    moment("createdAt", now=True),
+    references("userId", "User"),
+    index("createdAt"),
+    index("userId", "createdAt"),
+    index("userId"),
+    index("userId", "readAt"),
+    domain=Domain.NOTIFICATIONS,
+    description="A message shown to one user.",
+)
+
+model(
+    "NotificationPreferences",
+    string("id"),
+    string("userId"),
+    string("feedbackUpdates", default="real_time"),
+    string("roadmapUpdates", default="real_time"),
+    string("researchInvites", default="real_time"),
+    boolean("weeklyDigest", default=True),
+    string("unsubscribeToken"),
+    moment("updatedAt"),
+    moment("createdAt", now=True),
+    references("userId", "User"),
+    index("unsubscribeToken"),
+    unique("unsubscribeToken"),
+    index("userId"),
+    unique("userId"),
+    domain=Domain.NOTIFICATIONS,
+    description="How one user wants to be told; holds the unsubscribe token.",
+    versions=ONLY_5,
+)
+
+model(
+    "EmailLog",
+    string("id"),
+    string("userId", null=True),
+    string("to"),
+    string("subject"),
+    string("templateType"),
+    string("status", default="pending"),
+    string("messageId", null=True),
+    string("error", null=True),
+    json_text("metadata", default="{}"),
+    moment("sentAt", null=True),
+    moment("createdAt", now=True),
+    index("createdAt"),
+    index("status"),
+    index("templateType"),
+    index("to"),
+    index("userId"),
+    domain=Domain.NOTIFICATIONS,
+    description="One e-mail sent or tried.",
+    versions=ONLY_5,
+)

@@ -1,0 +1,106 @@
+"""The application's schema, whole, in each of its five versions.
+
+Belongs here: assembling the declarations, deriving older versions, telling which version a set of tables is.
+Does not belong here: the declarations themselves (one module a domain), or DDL for one of the databases.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+
+from sqlalchemy import Column, ForeignKeyConstraint, Index, MetaData, PrimaryKeyConstraint, Table
+from sqlalchemy.dialects.postgresql import ENUM
+
+# Imported for their effect: each declares its tables on ``metadata``.
+from odyssey_assets.model import (  # noqa: F401
+    collaboration,
+    feedback,
+    gamification,
+    notifications,
+    operations,
+    people,
+    research,
+    roadmap,
+)
+from odyssey_assets.model.columns import metadata
+
+NEWEST_VERSION = 5
+ALL_VERSIONS = (1, 2, 3, 4, 5)
+
+PRISMA_BOOKKEEPING = "_prisma_migrations"
+"""Belongs to Prisma on each side; never copied, never counted as unknown."""
+
+
+@cache
+def schema_of_version(version: int) -> MetaData:
+    """All tables of one version of the application, parents before children in ``sorted_tables``."""
+    if version == NEWEST_VERSION:
+        return metadata
+    older = MetaData()
+    for table in metadata.tables.values():
+        if version in table.info["versions"]:
+            _copy_table(table, older, version)
+    return older
+
+
+def tables_in_order(version: int = NEWEST_VERSION) -> tuple[Table, ...]:
+    """The tables of a version, parents before children; self references do not count."""
+    return tuple(schema_of_version(version).sorted_tables)
+
+
+def version_of(columns_by_table: Mapping[str, frozenset[str]]) -> int:
+    """The version whose tables and columns are nearest to these; of equally near ones the newest."""
+
+    def distance(version: int) -> tuple[int, int]:
+        expected = {
+            (table.name, column.name) for table in tables_in_order(version) for column in table.columns
+        }
+        found = {(table, column) for table, columns in columns_by_table.items() for column in columns}
+        return len(expected ^ found), -version
+
+    return min(ALL_VERSIONS, key=distance)
+
+
+def enums_of(table: Table) -> dict[str, ENUM]:
+    """Enum type by column name."""
+    return {column.name: column.type for column in table.columns if isinstance(column.type, ENUM)}
+
+
+def parents_of(table: Table) -> tuple[str, ...]:
+    """Names of the tables this one refers to, itself left out, each once, sorted."""
+    return tuple(
+        sorted({key.column.table.name for key in table.foreign_keys if key.column.table.name != table.name})
+    )
+
+
+def _copy_table(table: Table, target: MetaData, version: int) -> None:
+    parts: list[Column[object] | PrimaryKeyConstraint | ForeignKeyConstraint | Index] = [
+        Column(
+            column.name,
+            column.type,
+            nullable=column.nullable,
+            server_default=column.server_default.arg if column.server_default is not None else None,  # type: ignore[attr-defined]
+            info=column.info,
+        )
+        for column in table.columns
+        if version in column.info["versions"]
+    ]
+    if table.primary_key.columns:
+        parts.append(PrimaryKeyConstraint(*table.primary_key.columns.keys(), name=table.primary_key.name))
+    parts.extend(
+        ForeignKeyConstraint(
+            constraint.column_keys,
+            [element.target_fullname for element in constraint.elements],
+            name=constraint.name,
+            ondelete=constraint.ondelete,
+            onupdate=constraint.onupdate,
+            info=constraint.info,
+        )
+        for constraint in table.foreign_key_constraints
+        if version in constraint.info["versions"]
+    )
+    parts.extend(
+        Index(index.name, *index.columns.keys(), unique=index.unique, info=index.info)
+        for index in table.indexes
+        if version in index.info["versions"]
+    )
+    Table(table.name, target, *parts, info=table.info)
