@@ -1,3 +1,3 @@
-"""Moves Odyssey Feedback from SQLite to PostgreSQL. Nothing is imported here, so that importing stays free of effects."""
+"""Moves Odyssey Feedback from SQLite to PostgreSQL. Importing it has no effects."""
 
 __version__ = "0.1.0"

@@ -21,6 +21,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import ENUM, TIMESTAMP
+from sqlalchemy.sql.elements import quoted_name
 
 from odyssey_assets.model.domains import Domain
 
@@ -61,9 +62,7 @@ def column(
 def string(
     name: str, *, null: bool = False, default: str | None = None, versions: Versions = EVERY_VERSION
 ) -> Column[object]:
-    return column(
-        name, Text(), null=null, default=None if default is None else f"'{default}'", versions=versions
-    )
+    return column(name, Text(), null=null, default=None if default is None else f"'{default}'", versions=versions)
 
 
 def json_text(name: str, *, null: bool = False, default: str | None = None) -> Column[object]:
@@ -80,9 +79,7 @@ def double(name: str, *, null: bool = False, default: float | None = None) -> Co
 
 
 def boolean(name: str, *, default: bool | None = None, versions: Versions = EVERY_VERSION) -> Column[object]:
-    return column(
-        name, Boolean(), default=None if default is None else str(default).lower(), versions=versions
-    )
+    return column(name, Boolean(), default=None if default is None else str(default).lower(), versions=versions)
 
 
 def moment(name: str, *, null: bool = False, now: bool = False) -> Column[object]:
@@ -98,9 +95,7 @@ def choice(
     default: str | None = None,
     versions: Versions = EVERY_VERSION,
 ) -> Column[object]:
-    return column(
-        name, enum, null=null, default=None if default is None else f"'{default}'", versions=versions
-    )
+    return column(name, enum, null=null, default=None if default is None else f"'{default}'", versions=versions)
 
 
 def references(
@@ -140,7 +135,7 @@ def model(
             part.name = f"{name}_{'_'.join(part.column_keys)}_fkey"
         elif isinstance(part, Index):
             columns = "_".join(str(expression) for expression in part.expressions)
-            part.name = f"{name}_{columns}_{'key' if part.unique else 'idx'}"
+            part.name = quoted_name(f"{name}_{columns}_{'key' if part.unique else 'idx'}", quote=None)
     key_parts = [PrimaryKeyConstraint(*key, name=f"{name}_pkey")] if key else []
     return Table(
         name,

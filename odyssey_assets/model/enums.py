@@ -13,9 +13,7 @@ FEATURE_STATUS = ENUM(
     name="FeatureStatus",
     create_type=False,
 )
-FEEDBACK_STATE = ENUM(
-    "new", "triaged", "merged", "in_roadmap", "closed", name="FeedbackState", create_type=False
-)
+FEEDBACK_STATE = ENUM("new", "triaged", "merged", "in_roadmap", "closed", name="FeedbackState", create_type=False)
 MODERATION_STATUS = ENUM(
     "auto_pending",
     "pending_review",

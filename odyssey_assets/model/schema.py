@@ -51,9 +51,7 @@ def version_of(columns_by_table: Mapping[str, frozenset[str]]) -> int:
     """The version whose tables and columns are nearest to these; of equally near ones the newest."""
 
     def distance(version: int) -> tuple[int, int]:
-        expected = {
-            (table.name, column.name) for table in tables_in_order(version) for column in table.columns
-        }
+        expected = {(table.name, column.name) for table in tables_in_order(version) for column in table.columns}
         found = {(table, column) for table, columns in columns_by_table.items() for column in columns}
         return len(expected ^ found), -version
 
@@ -67,9 +65,7 @@ def enums_of(table: Table) -> dict[str, ENUM]:
 
 def parents_of(table: Table) -> tuple[str, ...]:
     """Names of the tables this one refers to, itself left out, each once, sorted."""
-    return tuple(
-        sorted({key.column.table.name for key in table.foreign_keys if key.column.table.name != table.name})
-    )
+    return tuple(sorted({key.column.table.name for key in table.foreign_keys if key.column.table.name != table.name}))
 
 
 def _copy_table(table: Table, target: MetaData, version: int) -> None:
@@ -85,7 +81,7 @@ def _copy_table(table: Table, target: MetaData, version: int) -> None:
         if version in column.info["versions"]
     ]
     if table.primary_key.columns:
-        parts.append(PrimaryKeyConstraint(*table.primary_key.columns.keys(), name=table.primary_key.name))
+        parts.append(PrimaryKeyConstraint(*table.primary_key.columns.keys(), name=str(table.primary_key.name)))
     parts.extend(
         ForeignKeyConstraint(
             constraint.column_keys,

@@ -1,6 +1,6 @@
 """The application's SQLite schema as ``prisma migrate`` writes it.
 
-Belongs here: SQLite DDL derived from the model. Does not belong here: what a given file really has (``inspect``).
+Belongs here: SQLite DDL derived from the model. Does not belong here: what a given file really has (``inspection``).
 """
 
 from sqlalchemy import Boolean, Column, DefaultClause, Double, Integer, MetaData, Table
@@ -28,7 +28,6 @@ def create_table_sql(table: Table) -> str:
             f"REFERENCES {quoted(element.column.table.name)} ({quoted(element.column.name)}) "
             f"ON DELETE {constraint.ondelete} ON UPDATE {constraint.onupdate}"
         )
-        lines.append(f"PRIMARY KEY ({', '.join(map(quoted, key))})")
     body = ",\n    ".join(lines)
     return f"CREATE TABLE {quoted(table.name)} (\n    {body}\n)"
 
@@ -43,7 +42,8 @@ def create_indexes_sql(table: Table) -> list[str]:
     if len(table.primary_key.columns) == 2:
         statements.insert(
             0,
-            f"CREATE UNIQUE INDEX {quoted(table.name + '_AB_unique')} ON {quoted(table.name)}({quoted('A')}, {quoted('B')})",
+            f"CREATE UNIQUE INDEX {quoted(table.name + '_AB_unique')} "
+            f"ON {quoted(table.name)}({quoted('A')}, {quoted('B')})",
         )
     return statements
 
