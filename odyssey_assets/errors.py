@@ -4,8 +4,10 @@ A difference between the two databases is not an error but a result; see ``compa
 that no verdict was reached or that a guard refused to go on. Nothing here prints or exits: ``cli`` does.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
+
+from odyssey_assets.findings import Finding, Severity
 
 EXIT_DONE = 0
 EXIT_INTEGRITY = 1
@@ -58,3 +60,18 @@ class UnreachableError(OdysseyError):
     """A database cannot be reached, or it turned us away."""
 
     exit_status = EXIT_UNREACHABLE
+
+
+class FindingsError(IntegrityError):
+    """Preflight found what cannot be carried; ``findings`` holds every objection, the message the first few."""
+
+    def __init__(self, findings: Sequence[Finding], *, shown: int = 5) -> None:
+        errors = [finding for finding in findings if finding.severity is Severity.ERROR]
+        more = f" ... and {len(errors) - shown:,} more." if len(errors) > shown else ""
+        super().__init__(
+            "This database cannot be carried as it is. "
+            + " ".join(f"{each.sentence()}." for each in errors[:shown])
+            + more,
+            hint="Nothing was changed. Run odyssey preflight for the whole list.",
+        )
+        self.findings = tuple(findings)

@@ -1,0 +1,199 @@
+"""One consistent copy of the live SQLite file, taken without ever writing to it.
+
+Belongs here: opening the source read-only, copying it, naming, keeping and checking copies.
+Does not belong here: what is in a snapshot (``inspection``, ``survey``, ``reader``).
+"""
+
+import hashlib
+import os
+import re
+import secrets
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import quote
+
+from odyssey_assets.errors import ConfigurationError, IntegrityError, UnreachableError
+
+BUSY_TIMEOUT_SECONDS = 30.0
+"""How long a writer may hold the file before the snapshot gives up."""
+
+SNAPSHOTS_KEPT = 5
+"""Each is as large as the source, so only the newest few stay."""
+
+SQLITE_MAGIC = b"SQLite format 3\x00"
+_NAME = re.compile(r"^snapshot-(?P<id>\d{8}T\d{6}Z-[0-9a-f]{6})\.db$")
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A finished copy. ``sha256`` is of the file's bytes, ``taken_at`` when the copy step ended."""
+
+    id: str
+    path: Path
+    sha256: str
+    taken_at: datetime
+    bytes: int
+
+
+@dataclass(frozen=True)
+class BrokenReference:
+    """A row whose foreign key points nowhere; ``rowid`` is None in tables without one."""
+
+    table: str
+    rowid: int | None
+    parent: str
+    foreign_key_index: int
+
+
+def read_only_uri(path: Path, *, immutable: bool = False) -> str:
+    """A URI that never creates the file. ``immutable`` skips locking and the WAL: for finished snapshots only."""
+    return f"file:{quote(str(path))}?mode=ro{'&immutable=1' if immutable else ''}"
+
+
+@contextmanager
+def open_snapshot(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection to a finished snapshot. Text that is not UTF-8 comes back with surrogates, never as an error."""
+    connection = sqlite3.connect(read_only_uri(path, immutable=True), uri=True, check_same_thread=False)
+    connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def take_snapshot(source: Path, folder: Path, *, keep: int = SNAPSHOTS_KEPT) -> Snapshot:
+    """Copy ``source`` with the Online Backup API in one step, so that writers wait once and WAL content is included.
+
+    Raises ConfigurationError when the path holds no SQLite database, IntegrityError when it is damaged,
+    UnreachableError when another process keeps it locked or there is no room for the copy.
+    """
+    require_sqlite_file(source)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder.chmod(0o700)
+    _remove_unfinished(folder)
+    partial = folder / f".partial-{os.getpid()}-{secrets.token_hex(4)}.db"
+    try:
+        partial.touch(mode=0o600)
+        _back_up(source, partial)
+        taken_at = datetime.now(UTC)
+        identity = f"{taken_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+        path = folder / f"snapshot-{identity}.db"
+        digest = file_sha256(partial)
+        partial.rename(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    _remove_oldest(folder, keep)
+    return Snapshot(identity, path, digest, taken_at, path.stat().st_size)
+
+
+def require_sqlite_file(path: Path) -> None:
+    """Raise ConfigurationError unless a file that begins like a SQLite database can be read at ``path``."""
+    if not path.exists():
+        raise ConfigurationError(
+            f"There is no SQLite file at {path}.", hint="Check --sqlite or ODYSSEY_SQLITE_PATH for a typing mistake."
+        )
+    if not path.is_file():
+        raise ConfigurationError(f"{path} is not a file.", hint="Give the path of the SQLite file itself.")
+    try:
+        with path.open("rb") as file:
+            head = file.read(len(SQLITE_MAGIC))
+    except PermissionError:
+        raise ConfigurationError(
+            f"The SQLite file {path} may not be read by this user.", hint="Give the user the right to read it."
+        ) from None
+    if not head:
+        raise ConfigurationError(
+            f"The SQLite file {path} is empty.",
+            hint="Check that this is the application's database and not a new file.",
+        )
+    if head != SQLITE_MAGIC:
+        raise ConfigurationError(
+            f"{path} is not a SQLite database.", hint="Give the application's database file, usually prisma/dev.db."
+        )
+
+
+def quick_check(snapshot: Path) -> tuple[str, ...]:
+    """What SQLite's quick_check objects to; empty when the file is sound."""
+    try:
+        with open_snapshot(snapshot) as connection:
+            rows = connection.execute("PRAGMA quick_check").fetchall()
+    except sqlite3.DatabaseError as error:
+        return (str(error),)
+    return tuple(message for (message,) in rows if message != "ok")
+
+
+def foreign_key_check(snapshot: Path) -> tuple[BrokenReference, ...]:
+    """Rows that SQLite itself finds to break its foreign keys (integrity_check does not look at them)."""
+    with open_snapshot(snapshot) as connection:
+        rows = connection.execute("PRAGMA foreign_key_check").fetchall()
+    return tuple(BrokenReference(*row) for row in rows)
+
+
+def file_sha256(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _back_up(source: Path, copy: Path) -> None:
+    deadline = time.monotonic() + BUSY_TIMEOUT_SECONDS
+    while True:
+        try:
+            with closing(sqlite3.connect(read_only_uri(source), uri=True)) as origin:
+                origin.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT_SECONDS * 1000)}")
+                with closing(sqlite3.connect(copy)) as target:
+                    origin.backup(target, pages=-1)
+            return
+        except sqlite3.OperationalError as error:
+            if _is_busy(error):
+                if time.monotonic() < deadline:
+                    time.sleep(0.05)
+                    continue
+                raise UnreachableError(
+                    f"The SQLite file {source} stayed locked by another process for {BUSY_TIMEOUT_SECONDS:.0f} s.",
+                    hint="Find the process that holds it, or try again.",
+                ) from error
+            if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+                raise UnreachableError(
+                    f"There is no room for a snapshot of {source} in {copy.parent}.",
+                    hint="Free some space or set ODYSSEY_STATE_DIR to a larger disk.",
+                ) from error
+            raise UnreachableError(f"The SQLite file {source} cannot be opened: {error}.") from error
+        except sqlite3.DatabaseError as error:
+            raise IntegrityError(
+                f"The SQLite file {source} is damaged: {error}.",
+                hint="Restore it from a backup, or recover it with the sqlite3 shell's .recover.",
+            ) from error
+
+
+def _is_busy(error: sqlite3.Error) -> bool:
+    return error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def _remove_oldest(folder: Path, keep: int) -> None:
+    named = sorted(path for path in folder.iterdir() if _NAME.match(path.name))
+    for path in named[:-keep]:
+        path.unlink(missing_ok=True)
+
+
+def _remove_unfinished(folder: Path) -> None:
+    """Copies that a killed process left behind; those of living processes stay."""
+    for path in folder.glob(".partial-*"):
+        pid = path.name.split("-")[1]
+        if not (pid.isdigit() and _is_alive(int(pid))):
+            path.unlink(missing_ok=True)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,33 @@
+"""Whether a snapshot is sound by SQLite's own judgement.
+
+Belongs here: SQLite's checks and their objections in words. Does not belong here: anything PostgreSQL would object to.
+"""
+
+from pathlib import Path
+
+from odyssey_assets.errors import IntegrityError
+from odyssey_assets.source.snapshot import foreign_key_check, quick_check
+
+_SHOWN = 5
+
+
+def require_sound(snapshot: Path) -> None:
+    """Raise IntegrityError where quick_check or foreign_key_check objects to the snapshot."""
+    damage = quick_check(snapshot)
+    if damage:
+        raise IntegrityError(
+            f"The SQLite file is damaged: {'; '.join(damage[:_SHOWN])}.",
+            hint="Restore it from a backup, or recover it with the sqlite3 shell's .recover; nothing was changed.",
+        )
+    broken = foreign_key_check(snapshot)
+    if broken:
+        first = broken[0]
+        shown = "; ".join(
+            f"{each.table} row {each.rowid} refers to a missing {each.parent}" for each in broken[:_SHOWN]
+        )
+        more = f" ... and {len(broken) - _SHOWN:,} more" if len(broken) > _SHOWN else ""
+        raise IntegrityError(
+            f"The SQLite file breaks its own foreign keys: {shown}{more}.",
+            hint="Run odyssey preflight for the keys of these rows, and mend them in SQLite; nothing was changed.",
+            table=first.table,
+        )

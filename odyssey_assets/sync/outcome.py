@@ -1,0 +1,83 @@
+"""What a run is asked for and what came of it.
+
+Belongs here: the shapes that travel between engine, command line and Dagster. Does not belong here: doing it.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from odyssey_assets.compare.checks import CheckResult
+from odyssey_assets.model.carried import CarriedTable
+from odyssey_assets.source.snapshot import Snapshot
+from odyssey_assets.target.url import TargetUrl
+
+
+class TableStatus(StrEnum):
+    """What happened to a table; DIFFERS and FAILED mean that nothing at all was committed."""
+
+    LOADED = "loaded"
+    UNCHANGED = "unchanged"
+    VERIFIED = "verified"
+    ABSENT = "absent"
+    DIFFERS = "differs"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Request:
+    """Tables to publish and tables only to verify, by name; a table in both is published."""
+
+    sqlite_path: Path
+    target: TargetUrl
+    snapshot_dir: Path
+    scratch_dir: Path
+    publish: frozenset[str]
+    verify: frozenset[str]
+    ignore_unknown: frozenset[str] = frozenset()
+    json_as_jsonb: bool = False
+
+
+@dataclass(frozen=True)
+class TableOutcome:
+    """One table's part.
+
+    ``inserted``, ``updated`` and ``deleted`` were done, ``missing_rows``, ``extra_rows`` and ``changed_rows`` still
+    differ. ``bytes`` is its whole size in PostgreSQL, indexes included; None where the table is absent.
+    """
+
+    name: str
+    status: TableStatus
+    source_rows: int = 0
+    target_rows: int = 0
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+    quarantined: int = 0
+    missing_rows: int = 0
+    extra_rows: int = 0
+    changed_rows: int = 0
+    checks: tuple[CheckResult, ...] = ()
+    seconds: float = 0.0
+    bytes: int | None = None
+    carried: CarriedTable | None = None
+
+    @property
+    def different_rows(self) -> int:
+        return self.missing_rows + self.extra_rows + self.changed_rows
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The whole run. ``problem`` is one sentence for a person, None when all went well; ``seconds`` is by phase."""
+
+    snapshot: Snapshot
+    source_version: int
+    tables: tuple[TableOutcome, ...]
+    seconds: dict[str, float]
+    problem: str | None = None
+    hint: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return self.problem is None

@@ -1,0 +1,74 @@
+"""The proof of one table: both sides read in full, compared cell by cell, and judged by every check.
+
+Belongs here: bringing the two readers, the comparison and the checks together. Does not belong here: changing rows.
+"""
+
+import time
+
+from odyssey_assets.compare.checks import CheckName, check_table
+from odyssey_assets.compare.rows import compare_rows
+from odyssey_assets.model.carried import CarriedTable
+from odyssey_assets.model.identifiers import quoted
+from odyssey_assets.model.schema import schema_of_version
+from odyssey_assets.prefetch import prefetched
+from odyssey_assets.source.reader import read_table as read_source
+from odyssey_assets.source.survey import TableSurvey
+from odyssey_assets.sync.load import only_whole_rows
+from odyssey_assets.sync.outcome import TableOutcome, TableStatus
+from odyssey_assets.sync.progress import Phase, Progress, counted
+from odyssey_assets.sync.session import Session
+from odyssey_assets.target.catalog import TargetCatalog
+from odyssey_assets.target.connection import query
+from odyssey_assets.target.foreign_keys import foreign_key_facts
+from odyssey_assets.target.reader import read_table as read_target
+
+
+def prove_table(
+    session: Session,
+    catalog: TargetCatalog,
+    table: CarriedTable,
+    survey: TableSurvey,
+    *,
+    phase: Phase,
+    status: TableStatus,
+) -> TableOutcome:
+    """Compare and judge one table. The status given stands if every check passes, else it is DIFFERS."""
+    began = time.perf_counter()
+    session.on_progress(Progress(phase, table.name, total_rows=survey.rows))
+    source = only_whole_rows(table, read_source(session.snapshot.path, table, survey))
+    with prefetched(source) as ahead:
+        comparison = compare_rows(
+            table,
+            counted(ahead, phase, table.name, session.on_progress),
+            read_target(session.connection, session.schema, table),
+            session.request.scratch_dir,
+        )
+    declared = schema_of_version(session.source.version).tables[table.name]
+    facts = foreign_key_facts(session.connection, catalog, declared)
+    checks = check_table(table, survey.rows, comparison, facts)
+    passed = all(check.passed for check in checks)
+    return TableOutcome(
+        name=table.name,
+        status=status if passed else TableStatus.DIFFERS,
+        source_rows=comparison.source_rows,
+        target_rows=comparison.target_rows,
+        missing_rows=comparison.missing_rows,
+        extra_rows=comparison.extra_rows,
+        changed_rows=comparison.changed_rows,
+        checks=checks,
+        seconds=time.perf_counter() - began,
+        bytes=table_bytes(session, table.name),
+        carried=table,
+    )
+
+
+def table_bytes(session: Session, table: str) -> int:
+    """Size of a table in PostgreSQL with its indexes and its TOAST."""
+    name = f"{quoted(session.schema)}.{quoted(table)}"
+    (row,) = query(session.connection, "SELECT pg_total_relation_size($1::regclass) AS bytes", [name])
+    return int(str(row["bytes"]))
+
+
+def failed_checks(outcome: TableOutcome) -> tuple[CheckName, ...]:
+    """Names of the checks that did not pass."""
+    return tuple(check.name for check in outcome.checks if not check.passed)

@@ -1,0 +1,49 @@
+"""What every step of one run shares: the open transaction, the snapshot, the clock.
+
+Belongs here: the shared facts. Does not belong here: steps.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from adbc_driver_manager.dbapi import Connection
+
+from odyssey_assets.source.inspection import SourceCatalog
+from odyssey_assets.source.snapshot import Snapshot
+from odyssey_assets.sync.outcome import Request
+from odyssey_assets.sync.progress import OnProgress, Phase, Progress
+
+
+@dataclass(frozen=True)
+class Session:
+    """One run in progress. ``seconds`` fills up by phase."""
+
+    request: Request
+    connection: Connection
+    snapshot: Snapshot
+    source: SourceCatalog
+    on_progress: OnProgress
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def schema(self) -> str:
+        return self.request.target.schema
+
+    @contextmanager
+    def phase(self, phase: Phase) -> Iterator[None]:
+        """Tell that a phase begins and add the time it takes."""
+        self.on_progress(Progress(phase))
+        with timed(self.seconds, phase):
+            yield
+
+
+@contextmanager
+def timed(seconds: dict[str, float], phase: Phase) -> Iterator[None]:
+    """Add the time the block takes to ``seconds[phase]``."""
+    began = time.perf_counter()
+    try:
+        yield
+    finally:
+        seconds[phase] = seconds.get(phase, 0.0) + time.perf_counter() - began

@@ -1,0 +1,134 @@
+"""One ADBC connection to PostgreSQL, and the driver's errors in this project's words.
+
+Belongs here: connecting, running one statement, translating errors. Does not belong here: what the statements say.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import adbc_driver_manager
+import adbc_driver_postgresql.dbapi as adbc_postgresql
+import pyarrow as pa
+from adbc_driver_manager.dbapi import Connection
+
+from odyssey_assets.errors import (
+    ConfigurationError,
+    IntegrityError,
+    OdysseyError,
+    RefusedError,
+    UnreachableError,
+)
+from odyssey_assets.target.url import TargetUrl, redact
+
+OLDEST_SERVER = 140000
+"""PostgreSQL 14: ``hash_record_extended`` and everything else in use is there."""
+
+LOCK_TIMEOUT_SECONDS = 30
+"""How long to wait for a lock another session holds, before giving up with nothing changed."""
+
+
+@contextmanager
+def connect(url: TargetUrl, *, read_only: bool = False) -> Iterator[Connection]:
+    """A connection in one open REPEATABLE READ transaction; what was not committed is rolled back at the end.
+
+    Raises UnreachableError when the server cannot be reached or turns us away, ConfigurationError when it is too old.
+    """
+    with translated(url):
+        connection = adbc_postgresql.connect(url.uri)
+        try:
+            _require_version(connection, url)
+            connection.rollback()
+            mode = "READ ONLY" if read_only else "READ WRITE"
+            execute(connection, f"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, {mode}")
+            execute(connection, f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_SECONDS}s'")
+            yield connection
+        finally:
+            connection.close()
+
+
+def execute(connection: Connection, sql: str) -> None:
+    """Run one statement that returns nothing."""
+    with connection.cursor() as cursor:
+        cursor.adbc_statement.set_options(**{"adbc.postgresql.use_copy": "false"})
+        cursor.execute(sql)
+
+
+def query(connection: Connection, sql: str, parameters: Sequence[object] = ()) -> list[dict[str, object]]:
+    """All rows of a small result."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, tuple(parameters) or None)
+        rows: list[dict[str, object]] = cursor.fetch_arrow_table().to_pylist()
+    return rows
+
+
+def stream(connection: Connection, sql: str) -> Iterator[pa.RecordBatch]:
+    """The rows of a large result, as the driver makes them into batches."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        yield from cursor.fetch_record_batch()
+
+
+@contextmanager
+def translated(url: TargetUrl) -> Iterator[None]:
+    """Turn the driver's errors into ours, without the password."""
+    try:
+        yield
+    except adbc_driver_manager.Error as error:
+        raise _translation(error, url) from error
+
+
+def _require_version(connection: Connection, url: TargetUrl) -> None:
+    (row,) = query(
+        connection,
+        "SELECT current_setting('server_version_num')::int AS number, current_setting('server_version') AS name",
+    )
+    if int(str(row["number"])) < OLDEST_SERVER:
+        raise ConfigurationError(
+            f"The server at {url.redacted} is PostgreSQL {row['name']}, which is too old.",
+            hint="Use PostgreSQL 14 or newer.",
+        )
+
+
+def _translation(error: adbc_driver_manager.Error, url: TargetUrl) -> OdysseyError:
+    said = _first_line(redact(str(error), url))
+    state = error.sqlstate or ""
+    match state[:2], state:
+        case ("28", _):
+            return UnreachableError(
+                f"PostgreSQL at {url.redacted} turned the login away: {said}.", hint="Check user and password."
+            )
+        case (_, "3D000"):
+            return UnreachableError(
+                f"The database does not exist: {url.redacted}.", hint="Create it, or correct the end of the URL."
+            )
+        case (_, "42501"):
+            return ConfigurationError(
+                f"The PostgreSQL role lacks a right: {said}.",
+                hint="Let it own the tables and grant it CREATE on the schema and on the database.",
+            )
+        case ("23", _):
+            return IntegrityError(f"PostgreSQL refused a row: {said}.")
+        case (_, "55P03"):
+            return RefusedError(
+                f"Another session holds a lock that is needed: {said}.",
+                hint="See who holds it in pg_locks and pg_stat_activity, then run again; nothing was changed.",
+            )
+        case (_, "53100"):
+            return UnreachableError("PostgreSQL has no room left on its disk.", hint="Free space there and run again.")
+        case ("08" | "57" | "", _):
+            return UnreachableError(
+                f"PostgreSQL at {url.redacted} cannot be reached: {said}.",
+                hint="Check that it runs, and host, port and database in --postgres or POSTGRES_URL.",
+            )
+        case _:
+            return IntegrityError(f"PostgreSQL refused ({state}): {said}.")
+
+
+def _first_line(text: str) -> str:
+    """The server's own sentence, without the driver's prefix, the query and the SQLSTATE."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    for line in lines:
+        for mark in ("ERROR:", "FATAL:"):
+            if mark in line:
+                return line.split(mark, 1)[1].split(". SQLSTATE")[0].strip().rstrip(".")
+    return (lines[0] if lines else "no reason given").split(". SQLSTATE")[0].rstrip(".")

@@ -1,0 +1,75 @@
+"""Taking keys and indexes off empty tables and putting them back, identical by name and definition.
+
+Belongs here: dropping and rebuilding around a load. Does not belong here: deciding for which tables it pays.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from adbc_driver_manager.dbapi import Connection
+
+from odyssey_assets.errors import IntegrityError
+from odyssey_assets.model.identifiers import quoted
+from odyssey_assets.target.catalog import TargetCatalog, TargetForeignKey, TargetIndex
+from odyssey_assets.target.connection import execute
+
+
+@dataclass(frozen=True)
+class TakenOff:
+    """What was dropped and must come back before the commit; foreign keys of other tables may be among it."""
+
+    indexes: tuple[tuple[str, TargetIndex], ...]
+    foreign_keys: tuple[TargetForeignKey, ...]
+
+
+def take_off(connection: Connection, catalog: TargetCatalog, tables: frozenset[str]) -> TakenOff:
+    """Drop every index, primary key and foreign key of ``tables``, and the foreign keys that refer to them."""
+    foreign_keys = tuple(
+        key
+        for table in catalog.tables.values()
+        for key in table.foreign_keys
+        if key.table in tables or key.parent in tables
+    )
+    indexes = tuple((name, index) for name in sorted(tables) for index in catalog.tables[name].indexes)
+    for key in foreign_keys:
+        execute(connection, f"ALTER TABLE {_table(catalog, key.table)} DROP CONSTRAINT {quoted(key.name)}")
+    for table, index in indexes:
+        if index.constraint is not None:
+            execute(connection, f"ALTER TABLE {_table(catalog, table)} DROP CONSTRAINT {quoted(index.name)}")
+        else:
+            execute(connection, f"DROP INDEX {quoted(catalog.schema)}.{quoted(index.name)}")
+    return TakenOff(indexes, foreign_keys)
+
+
+def put_back(connection: Connection, catalog: TargetCatalog, taken: TakenOff, on_index: Callable[[str], None]) -> None:
+    """Rebuild what was taken off: indexes and primary keys first, then foreign keys, which validates every row."""
+    for table, index in taken.indexes:
+        on_index(table)
+        if index.constraint is not None:
+            execute(
+                connection,
+                f"ALTER TABLE {_table(catalog, table)} ADD CONSTRAINT {quoted(index.name)} {index.constraint}",
+            )
+        else:
+            execute(connection, index.definition)
+    for key in taken.foreign_keys:
+        on_index(key.table)
+        execute(
+            connection, f"ALTER TABLE {_table(catalog, key.table)} ADD CONSTRAINT {quoted(key.name)} {key.definition}"
+        )
+
+
+def require_same(before: TargetCatalog, after: TargetCatalog) -> None:
+    """Raise IntegrityError unless keys and indexes are, by name and definition, what they were before."""
+    for name, table in before.tables.items():
+        found = after.tables.get(name)
+        if found is None or found.indexes != table.indexes or found.foreign_keys != table.foreign_keys:
+            raise IntegrityError(
+                f"The keys and indexes of {name} are not what they were before the load.",
+                hint="Nothing was committed; another session may be changing the schema.",
+                table=name,
+            )
+
+
+def _table(catalog: TargetCatalog, name: str) -> str:
+    return f"{quoted(catalog.schema)}.{quoted(name)}"

@@ -1,0 +1,107 @@
+"""Fixtures for every test that needs a PostgreSQL: real servers of this test run's own, and empty databases on them.
+
+Belongs here: servers, databases, folders. Does not belong here: Odyssey data (see ``sample``).
+"""
+
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from odyssey_assets.target.account import outside_folder
+from odyssey_assets.target.embedded import EmbeddedServer, ensure_running, stop
+
+FAST_SETTINGS = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+_SYSTEM_SERVERS = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+_SERVERS = [
+    pytest.param(None, id="embedded"),
+    *(pytest.param(path, id=f"system-{path.parent.name}") for path in _SYSTEM_SERVERS),
+]
+if not _SYSTEM_SERVERS:
+    _SERVERS.append(
+        pytest.param(None, id="system", marks=pytest.mark.skip(reason="no PostgreSQL under /usr/lib/postgresql"))
+    )
+
+
+@contextmanager
+def open_folder() -> Iterator[Path]:
+    """A temporary folder that other accounts can pass through, as the server's must; pytest's own are closed."""
+    folder = Path(tempfile.mkdtemp(prefix="odyssey-tests-"))
+    folder.chmod(0o711)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+@contextmanager
+def state_folder() -> Iterator[Path]:
+    """A state folder that is not there yet; at the end its server, if any, is stopped and everything removed."""
+    with open_folder() as folder:
+        state_dir = folder / "state"
+        try:
+            yield state_dir
+        finally:
+            try:
+                stop(state_dir)
+            finally:
+                if os.geteuid() == 0:
+                    shutil.rmtree(outside_folder(state_dir.resolve()), ignore_errors=True)
+
+
+@contextmanager
+def fresh_database(server: EmbeddedServer) -> Iterator[str]:
+    """The URI of a new, empty database, dropped at the end whoever is still connected."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    with closing(psycopg2.connect(server.uri_of("postgres"))) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(f'CREATE DATABASE "{name}" TEMPLATE template0')
+            try:
+                yield server.uri_of(name)
+            finally:
+                cursor.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def state_dir() -> Iterator[Path]:
+    """A state folder of the test's own, for tests that start and stop servers."""
+    with state_folder() as folder:
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[EmbeddedServer]:
+    """The embedded server, one for each test process."""
+    with state_folder() as folder:
+        yield ensure_running(folder, FAST_SETTINGS)
+
+
+@pytest.fixture
+def database_uri(server: EmbeddedServer) -> Iterator[str]:
+    """An empty database of the test's own on the embedded server."""
+    with fresh_database(server) as uri:
+        yield uri
+
+
+@pytest.fixture(scope="session", params=_SERVERS)
+def every_server(request: pytest.FixtureRequest) -> Iterator[EmbeddedServer]:
+    """The embedded server, then each PostgreSQL the system has, started by the same code."""
+    if request.param is None:
+        yield request.getfixturevalue("server")
+        return
+    with state_folder() as folder:
+        yield ensure_running(folder, FAST_SETTINGS, bin_dir=request.param)
+
+
+@pytest.fixture
+def every_database_uri(every_server: EmbeddedServer) -> Iterator[str]:
+    """An empty database of the test's own, on each server in turn."""
+    with fresh_database(every_server) as uri:
+        yield uri
