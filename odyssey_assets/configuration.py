@@ -39,6 +39,10 @@ class Settings:
         return self.state_dir / "snapshots"
 
     @property
+    def report_dir(self) -> Path:
+        return self.state_dir / "reports"
+
+    @property
     def scratch_dir(self) -> Path:
         return self.state_dir / "scratch"
 

@@ -33,7 +33,7 @@ def compared(path: Path, uri: str, sqlite_type: str, postgres_type: str, pairs: 
     return differences(path, uri)
 
 
-EQUAL = {
+EQUAL: dict[str, tuple[str, str, list[Pair]]] = {
     "timestamp": ("DATETIME", "timestamp(3)", [
         (TENTH_OCTOBER, "2025-10-10 09:00:00.123"),
         ("2025-10-10T09:00:00.123+00:00", "2025-10-10 09:00:00.123"),
@@ -93,7 +93,7 @@ def test_equal_values_are_silent(tmp_path: Path, database_uri: str, rule: str) -
 
 
 TEXT_MS = "TEXT '2025-10-10 09:00:00.123' = 1760086800123 ms"
-DIFFERENT = {
+DIFFERENT: dict[str, tuple[str, str, list[tuple[object, str | None, str]]]] = {
     "timestamp": ("DATETIME", "timestamp(6)", [
         (TENTH_OCTOBER, "2025-10-10 09:00:00.124", "INTEGER 1760086800123, PostgreSQL 1760086800124 ms"),
         (TENTH_OCTOBER, "2025-10-10 09:00:00.123001", "INTEGER 1760086800123, PostgreSQL 1760086800123.001 ms"),

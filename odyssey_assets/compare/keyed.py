@@ -114,8 +114,8 @@ def _differences_sql(table: CarriedTable) -> str:
 def _read_differences(database: duckdb.DuckDBPyConnection, table: CarriedTable, listed: int) -> KeyedDifferences:
     counts = dict(database.execute("SELECT kind, count(*) FROM difference GROUP BY kind").fetchall())
     order = ", ".join(f"coalesce({quoted(f's:{name}')}, {quoted(f't:{name}')})" for name in table.key)
-    first = database.execute(f"SELECT * FROM difference ORDER BY {order} LIMIT {listed}")
-    rows: list[dict[str, object]] = first.to_arrow_table().to_pylist()  # type: ignore[union-attr]
+    first = database.sql(f"SELECT * FROM difference ORDER BY {order} LIMIT {listed}")
+    rows: list[dict[str, object]] = first.to_arrow_table().to_pylist()
     found = chain.from_iterable(_differences_of_row(table, row) for row in rows)
     return KeyedDifferences(
         missing_rows=counts.get(DifferenceKind.MISSING, 0),

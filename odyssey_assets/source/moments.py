@@ -103,7 +103,7 @@ def _parse_matrix(text: Bytes, layout: _Layout) -> tuple[Integers, Flags]:
 def _number(digits: Bytes) -> tuple[Integers, Flags]:
     values = digits.astype(np.int64) - ord("0")
     powers = 10 ** np.arange(digits.shape[1] - 1, -1, -1, dtype=np.int64)
-    return values @ powers, ((values >= 0) & (values <= 9)).all(axis=1)
+    return values @ powers, np.asarray(((values >= 0) & (values <= 9)).all(axis=1))
 
 
 def _year(text: Bytes) -> tuple[Integers, Flags]:

@@ -36,6 +36,7 @@ class Request:
     verify: frozenset[str]
     ignore_unknown: frozenset[str] = frozenset()
     json_as_jsonb: bool = False
+    show_values: bool = False
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ Belongs here: the shape of progress and counting a stream. Does not belong here:
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -35,6 +37,25 @@ class Progress:
 
 
 OnProgress = Callable[[Progress], None]
+
+_listener: ContextVar[OnProgress | None] = ContextVar("progress_listener", default=None)
+
+
+@contextmanager
+def listening(on_progress: OnProgress) -> Iterator[None]:
+    """Be told of the progress of runs that this thread starts, also through Dagster, which knows nothing of it."""
+    token = _listener.set(on_progress)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
+
+
+def tell_listener(progress: Progress) -> None:
+    """Pass progress on to whoever listens in this thread."""
+    listener = _listener.get()
+    if listener is not None:
+        listener(progress)
 
 
 def counted(

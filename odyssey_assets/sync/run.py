@@ -24,6 +24,9 @@ from odyssey_assets.target.catalog import TargetCatalog
 from odyssey_assets.target.connection import connect, query
 from odyssey_assets.target.reader import keep_heap_order
 
+_TABLES_TOLD = 3
+"""Tables named in the one sentence; the report has all."""
+
 
 def run(request: Request, on_progress: OnProgress = lambda _: None) -> Outcome:
     """Publish and verify the requested tables from one new snapshot.
@@ -120,16 +123,21 @@ def _has_rows(session: Session, table: CarriedTable) -> bool:
 def _problem(outcomes: Mapping[str, TableOutcome], in_the_way: Mapping[str, TableOutcome]) -> tuple[str | None, str]:
     """One sentence on what went wrong, and what to do; None when every check of every table passed."""
     if in_the_way:
-        told = "; ".join(_what_sync_would_do(outcome) for outcome in in_the_way.values())
+        told = _listing([_what_sync_would_do(outcome) for outcome in in_the_way.values()])
         return (
             f"PostgreSQL already holds rows that differ from the snapshot, and nothing was changed. {told}.",
             "Run odyssey sync to bring PostgreSQL in step, or empty the target and run odyssey migrate again.",
         )
     failed = {name: failed_checks(outcome) for name, outcome in outcomes.items() if failed_checks(outcome)}
     if failed:
-        told = "; ".join(f"{name} fails {', '.join(checks)}" for name, checks in failed.items())
+        told = _listing([f"{name} fails {', '.join(checks)}" for name, checks in failed.items()])
         return f"Integrity checks failed: {told}.", "See the checks for rows and columns."
     return None, ""
+
+
+def _listing(sentences: list[str]) -> str:
+    more = f"; and {len(sentences) - _TABLES_TOLD} more tables" if len(sentences) > _TABLES_TOLD else ""
+    return "; ".join(sentences[:_TABLES_TOLD]) + more
 
 
 def _what_sync_would_do(outcome: TableOutcome) -> str:

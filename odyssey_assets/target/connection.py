@@ -91,7 +91,7 @@ def _require_version(connection: Connection, url: TargetUrl) -> None:
 
 def _translation(error: adbc_driver_manager.Error, url: TargetUrl) -> OdysseyError:
     said = _first_line(redact(str(error), url))
-    state = error.sqlstate or ""
+    state = error.sqlstate or _state_of_failed_login(said)
     match state[:2], state:
         case ("28", _):
             return UnreachableError(
@@ -122,6 +122,15 @@ def _translation(error: adbc_driver_manager.Error, url: TargetUrl) -> OdysseyErr
             )
         case _:
             return IntegrityError(f"PostgreSQL refused ({state}): {said}.")
+
+
+def _state_of_failed_login(said: str) -> str:
+    """The driver gives no SQLSTATE for a connection that never came to be; the server's sentence tells."""
+    if said.startswith("database ") and said.endswith("does not exist"):
+        return "3D000"
+    if "authentication failed" in said or "no password supplied" in said or "pg_hba.conf" in said:
+        return "28P01"
+    return ""
 
 
 def _first_line(text: str) -> str:

@@ -124,7 +124,7 @@ def test_a_pid_file_whose_number_went_to_another_program_is_no_obstacle(state_di
     pid_file = server.data_dir / "postmaster.pid"
     lines = pid_file.read_text().splitlines(keepends=True)
     stop(state_dir)
-    with subprocess.Popen(["/bin/sleep", "60"], user=NOBODY, group=NOBODY, extra_groups=[]) as innocent:
+    with subprocess.Popen(["/bin/sleep", "20"], user=NOBODY, group=NOBODY, extra_groups=[]) as innocent:
         pid_file.write_text("".join([f"{innocent.pid}\n", *lines[1:]]))
         os.chown(pid_file, NOBODY, NOBODY)
         assert stop(state_dir) is False

@@ -1,0 +1,96 @@
+"""Every Odyssey table as an asset, all of them made by one op in one transaction.
+
+Belongs here: specs and the op. Does not belong here: SQL, Arrow, or any decision about data.
+"""
+
+from collections.abc import Iterator
+
+import dagster as dg
+from sqlalchemy import Table
+
+from odyssey_assets.checks import check_key, check_result, check_specs
+from odyssey_assets.errors import OdysseyError, UnreachableError
+from odyssey_assets.metadata import SQLITE_ASSET, asset_key, outcome_metadata, table_metadata
+from odyssey_assets.model.schema import ALL_VERSIONS, parents_of, tables_in_order
+from odyssey_assets.resources import OdysseyEngine
+from odyssey_assets.sync.outcome import Outcome, TableStatus
+
+OWNERS = ["team:data-engineering"]
+
+sqlite_database = dg.AssetSpec(
+    SQLITE_ASSET,
+    description="The SQLite file of Odyssey Feedback: the system of record until the cut-over.",
+    group_name="source",
+    kinds={"sqlite"},
+    owners=OWNERS,
+    tags={"odyssey/side": "source"},
+)
+
+
+def table_spec(table: Table) -> dg.AssetSpec:
+    """The asset of one table; its upstream are the tables its foreign keys point to, itself excepted."""
+    return dg.AssetSpec(
+        asset_key(table.name),
+        deps=[SQLITE_ASSET, *map(asset_key, parents_of(table))],
+        description=table.info["description"],
+        group_name=table.info["domain"].value,
+        kinds={"postgres", "table"},
+        owners=OWNERS,
+        tags={"odyssey/domain": table.info["domain"].value, "odyssey/side": "target"},
+        metadata=table_metadata(table),
+        # A table that the source's version lacks is reported as absent and not materialized.
+        skippable=len(table.info["versions"]) < len(ALL_VERSIONS),
+    )
+
+
+@dg.multi_asset(
+    name="odyssey_tables",
+    specs=[table_spec(table) for table in tables_in_order()],
+    check_specs=[spec for table in tables_in_order() for spec in check_specs(table)],
+    can_subset=True,
+    description="Takes one snapshot of SQLite, brings the selected tables into PostgreSQL in one transaction, and "
+    "commits only when every cell is proven equal.",
+)
+def odyssey_tables(
+    context: dg.AssetExecutionContext, odyssey: OdysseyEngine
+) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:  # type: ignore[type-arg]
+    publish = frozenset(key.to_user_string() for key in context.selected_asset_keys)
+    checks = frozenset(context.selected_asset_check_keys)
+    verify = frozenset(key.asset_key.to_user_string() for key in checks) - publish
+    try:
+        outcome = odyssey.publish_and_verify(context.run.run_id, publish, verify)
+    except OdysseyError as error:
+        raise dg.Failure(str(error), allow_retries=isinstance(error, UnreachableError)) from None
+    yield from _results(context, outcome, publish, checks, show_values=odyssey.show_values)
+    if outcome.problem:
+        raise dg.Failure(f"{outcome.problem} {outcome.hint}", allow_retries=False)
+
+
+def _results(
+    context: dg.AssetExecutionContext,
+    outcome: Outcome,
+    publish: frozenset[str],
+    checks: frozenset[dg.AssetCheckKey],
+    *,
+    show_values: bool,
+) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:  # type: ignore[type-arg]
+    """Dagster's events for an outcome; without a commit there are verdicts but no materializations."""
+    seen = {table.name for table in outcome.tables}
+    missing = (publish | {key.asset_key.to_user_string() for key in checks}) - seen
+    if missing:
+        raise dg.Failure(f"The run gave no account of {', '.join(sorted(missing))}.", allow_retries=False)
+    for table in outcome.tables:
+        if table.status is TableStatus.ABSENT:
+            context.log.info(f"{table.name} is absent: version v{outcome.source_version} of the source lacks it.")
+            continue
+        verdicts = [
+            check_result(check, show_values=show_values)
+            for check in table.checks
+            if check_key(check.table, check.name.value) in checks
+        ]
+        if table.name in publish and outcome.ok:
+            yield dg.MaterializeResult(
+                asset_key=asset_key(table.name), metadata=outcome_metadata(outcome, table), check_results=verdicts
+            )
+        else:
+            yield from verdicts

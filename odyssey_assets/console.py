@@ -1,0 +1,131 @@
+"""How a run looks in a terminal: progress while it works, a table at the end.
+
+Belongs here: rendering with rich. Does not belong here: what a run is (``sync``), or what is in its document
+(``report``).
+"""
+
+import sys
+import time
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console as RichConsole
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from odyssey_assets.report.document import Document
+from odyssey_assets.sync.progress import Phase
+from odyssey_assets.sync.progress import Progress as Step
+
+_WORDS = {
+    Phase.SNAPSHOT: "taking a snapshot",
+    Phase.SURVEY: "surveying the snapshot",
+    Phase.PREFLIGHT: "looking for what cannot be carried",
+    Phase.SCHEMA: "looking at the target's schema",
+    Phase.COMPARE: "comparing",
+    Phase.LOAD: "loading",
+    Phase.INDEX: "building keys and indexes of",
+    Phase.PROOF: "proving",
+    Phase.COMMIT: "committing",
+}
+
+
+class Console:
+    """Everything for a person goes to stderr, so that stdout stays free for the document."""
+
+    def __init__(self) -> None:
+        self._console = RichConsole(file=sys.stderr, highlight=False)
+        self._bar: Progress | None = None
+        self._task: Any = None
+        self._began = time.monotonic()
+        self._rows = 0
+        self._told: tuple[Phase, str] | None = None
+
+    def __enter__(self) -> "Console":
+        if self._console.is_terminal:
+            self._bar = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(bar_width=30),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[rate]}"),
+                TimeElapsedColumn(),
+                console=self._console,
+                transient=True,
+            )
+            self._bar.start()
+            self._task = self._bar.add_task("starting", total=None, rate="")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def on_progress(self, step: Step) -> None:
+        """Show one step: a moving bar on a terminal, one plain line a phase elsewhere."""
+        if self._bar is not None:
+            self._show_bar(step)
+        elif not step.table and (step.phase, "") != self._told:
+            self._told = (step.phase, "")
+            self._console.print(f"{time.monotonic() - self._began:6.1f} s  {_WORDS[step.phase]}")
+        elif step.total_rows >= _ROWS_WORTH_A_LINE:
+            self._console.print(
+                f"{time.monotonic() - self._began:6.1f} s  {_WORDS[step.phase]} {step.table} ({step.total_rows:,} rows)"
+            )
+
+    def _show_bar(self, step: Step) -> None:
+        assert self._bar is not None
+        if step.rows:
+            self._rows += step.rows
+            rate = self._rows / max(time.monotonic() - self._began, 0.001)
+            self._bar.update(self._task, advance=step.rows, rate=f"{rate:,.0f} rows/s")
+            return
+        self._began, self._rows = time.monotonic(), 0
+        words = f"{_WORDS[step.phase]} {step.table}".strip()
+        self._bar.reset(self._task, description=words, total=step.total_rows or None, rate="")
+
+    def show(self, document: Document, job: str) -> None:
+        """The report of a run: a table, the verdict, and where to see more."""
+        tables: Any = document["tables"]
+        if tables:
+            self._console.print(_result_table(tables))
+        seconds: Any = document.get("seconds", {})
+        rows = sum(table["source_rows"] for table in tables)
+        if document["ok"]:
+            verb = {"migrate": "carried and proven", "verify": "verified"}.get(job, "done")
+            self._console.print(
+                f"[bold green]{rows:,} rows {verb}[/], every cell equal, in {sum(seconds.values()):.1f} s "
+                f"({', '.join(f'{phase} {spent:.1f}' for phase, spent in seconds.items())})."
+            )
+        else:
+            self._console.print(f"[bold red]{document['problem']}[/] {document['hint']}", soft_wrap=True)
+        snapshot: Any = document.get("snapshot")
+        if snapshot:
+            self._console.print(f"Snapshot {snapshot['id']}, schema {document['source_version']}.")
+        self._console.print(f"Run {document['run_id']}: {document['ui'] or 'start the UI with ./scripts/dev'}")
+
+
+_ROWS_WORTH_A_LINE = 100_000
+"""Without a terminal only tables that take a while are told one by one."""
+
+
+def _result_table(tables: list[dict[str, Any]]) -> Table:
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("table", "status", "source", "target", "inserted", "checks"):
+        shown.add_column(heading, justify="left" if heading in ("table", "status", "checks") else "right", no_wrap=True)
+    for table in tables:
+        if table["status"] == "absent":
+            shown.add_row(table["name"], "[dim]absent[/]", "", "", "", "")
+            continue
+        failed = [check for check in table["checks"] if not check["passed"]]
+        verdict = "; ".join(f"{check['name']}: {check['detail']}" for check in failed)
+        shown.add_row(
+            table["name"],
+            table["status"],
+            f"{table['source_rows']:,}",
+            f"{table['target_rows']:,}",
+            f"{table['inserted']:,}",
+            f"[red]{verdict}[/]" if failed else f"[green]{len(table['checks'])} passed[/]" if table["checks"] else "",
+        )
+    return shown

@@ -1,0 +1,40 @@
+"""The jobs people and schedules start."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from odyssey_assets.assets import odyssey_tables
+from odyssey_assets.metadata import WRITES_TAG, asset_key
+
+if TYPE_CHECKING:
+    from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+
+def migrate_job(tables: Iterable[str] | None = None) -> "UnresolvedAssetJobDefinition":
+    """Publish tables with their checks; all of them where none are named."""
+    return dg.define_asset_job(
+        "migrate",
+        selection=_assets(tables),
+        description="Brings tables from SQLite into an empty PostgreSQL schema and proves every cell equal. Refuses, "
+        "with nothing changed, where the target holds rows that differ.",
+        tags=WRITES_TAG,
+    )
+
+
+def verify_job(tables: Iterable[str] | None = None) -> "UnresolvedAssetJobDefinition":
+    """Only the checks of tables; of all of them where none are named."""
+    selected = odyssey_tables.keys if tables is None else {asset_key(table) for table in tables}
+    keys = [spec.key for spec in odyssey_tables.check_specs if spec.asset_key in selected]
+    return dg.define_asset_job(
+        "verify",
+        selection=dg.AssetSelection.checks(*keys),
+        description="Runs every integrity check and changes nothing.",
+    )
+
+
+def _assets(tables: Iterable[str] | None) -> dg.AssetSelection:
+    if tables is None:
+        return dg.AssetSelection.assets(odyssey_tables)
+    return dg.AssetSelection.assets(*(asset_key(table) for table in tables))

@@ -1,0 +1,116 @@
+"""How tables look in the Dagster UI: keys, kinds, columns, lineage, and what a run attaches to them.
+
+Belongs here: translating model and outcomes into Dagster metadata. Does not belong here: assets or checks themselves.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+from sqlalchemy import Table
+
+from odyssey_assets.compare.checks import CheckResult
+from odyssey_assets.compare.differences import Difference
+from odyssey_assets.model.identifiers import quoted
+from odyssey_assets.model.kinds import kind_of
+from odyssey_assets.report.document import difference_document
+from odyssey_assets.sync.outcome import Outcome, TableOutcome
+
+SQLITE_ASSET = dg.AssetKey("odyssey_sqlite")
+
+ROWS_INSERTED = "odyssey/rows_inserted"
+ROWS_UPDATED = "odyssey/rows_updated"
+ROWS_DELETED = "odyssey/rows_deleted"
+SECONDS = "odyssey/seconds"
+BYTES = "odyssey/bytes"
+SNAPSHOT_ID = "odyssey/snapshot_id"
+STATUS = "odyssey/status"
+
+WRITES_TAG = {"odyssey/writes": "true"}
+"""On every run that may write; ``dagster.yaml`` lets one of them run at a time."""
+
+
+def asset_key(table: str) -> dg.AssetKey:
+    return dg.AssetKey(table)
+
+
+def table_metadata(table: Table) -> dict[str, Any]:
+    """What is known of a table before any run."""
+    return {
+        "dagster/table_name": f"public.{table.name}",
+        "dagster/column_schema": column_schema(table),
+        "dagster/column_lineage": column_lineage(table),
+        "odyssey/schema_versions": ", ".join(f"v{version}" for version in sorted(table.info["versions"])),
+    }
+
+
+def column_schema(table: Table) -> dg.TableSchema:
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                name=column.name,
+                type=str(column.type) if kind_of(column) != "enum" else str(getattr(column.type, "name", "enum")),
+                description="JSON document" if column.info["json"] else None,
+                constraints=dg.TableColumnConstraints(
+                    nullable=bool(column.nullable), unique=_is_unique(table, column.name)
+                ),
+            )
+            for column in table.columns
+        ]
+    )
+
+
+def column_lineage(table: Table) -> dg.TableColumnLineage:
+    """Every column comes from the column of the same name in SQLite."""
+    return dg.TableColumnLineage(
+        {
+            column.name: [dg.TableColumnDep(SQLITE_ASSET, f"{quoted(table.name)}.{quoted(column.name)}")]
+            for column in table.columns
+        }
+    )
+
+
+def outcome_metadata(outcome: Outcome, table: TableOutcome) -> dict[str, Any]:
+    """What a run attaches to a materialized table; every number is plotted over time."""
+    return {
+        "dagster/row_count": table.target_rows,
+        ROWS_INSERTED: table.inserted,
+        ROWS_UPDATED: table.updated,
+        ROWS_DELETED: table.deleted,
+        SECONDS: round(table.seconds, 3),
+        BYTES: table.bytes or 0,
+        SNAPSHOT_ID: outcome.snapshot.id,
+        STATUS: table.status.value,
+    }
+
+
+def check_metadata(check: CheckResult, *, show_values: bool) -> dict[str, Any]:
+    """A verdict's numbers, and the rows it names as a table."""
+    metadata: dict[str, Any] = {
+        "differences": check.differences,
+        "looked_at_rows": check.looked_at_rows,
+    }
+    if check.listed:
+        metadata["rows"] = dg.MetadataValue.table(
+            [dg.TableRecord(_record(check.table, each, show_values=show_values)) for each in check.listed]
+        )
+    return metadata
+
+
+def _record(table: str, difference: Difference, *, show_values: bool) -> Mapping[str, str]:
+    document = difference_document(table, difference, show_values=show_values)
+    key = document["key"]
+    assert isinstance(key, dict)
+    record = {
+        "difference": str(document["kind"]),
+        "key": ", ".join(f"{name}={value}" for name, value in key.items()),
+        "column": str(document.get("column", "")),
+    }
+    if show_values:
+        record |= {"source": repr(document.get("source", "")), "target": repr(document.get("target", ""))}
+    return record
+
+
+def _is_unique(table: Table, column: str) -> bool:
+    uniques = [index.columns.keys() for index in table.indexes if index.unique]
+    return [column] in [*uniques, list(table.primary_key.columns.keys())]

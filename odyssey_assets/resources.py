@@ -1,0 +1,67 @@
+"""The engine as a Dagster resource.
+
+Belongs here: turning configuration and environment into the engine's request. Does not belong here: running steps.
+"""
+
+from pathlib import Path
+
+import dagster as dg
+from pydantic import Field
+
+from odyssey_assets.configuration import settings_from_environment, sqlite_path_from
+from odyssey_assets.errors import ConfigurationError, OdysseyError
+from odyssey_assets.report.document import error_document, outcome_document
+from odyssey_assets.report.store import write_report
+from odyssey_assets.sync.outcome import Outcome, Request
+from odyssey_assets.sync.progress import tell_listener
+from odyssey_assets.sync.run import run
+from odyssey_assets.target.location import locate_target
+
+
+class OdysseyEngine(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """One engine. The PostgreSQL URL holds a password, so it comes from the environment and never from here."""
+
+    sqlite_path: str = Field(
+        default="",
+        description="The SQLite file, or Prisma's file: URL; empty means ODYSSEY_SQLITE_PATH.",
+    )
+    ignore_unknown: list[str] = Field(
+        default=[],
+        description="Tables, or columns as Table.column, that Odyssey's schema does not know and that may stay behind.",
+    )
+    json_as_jsonb: bool = Field(default=False, description="Create JSON columns as jsonb (Prisma reports it as drift).")
+    show_values: bool = Field(default=False, description="Show the values of differing cells, secrets excepted.")
+
+    def publish_and_verify(self, run_id: str, publish: frozenset[str], verify: frozenset[str]) -> Outcome:
+        """Run the engine and leave the run's report, whatever comes of it. Raises what the engine raises."""
+        settings = settings_from_environment()
+        try:
+            path = sqlite_path_from(self.sqlite_path) if self.sqlite_path else settings.sqlite_path
+            outcome = run(
+                Request(
+                    sqlite_path=_named(path),
+                    target=locate_target(settings),
+                    snapshot_dir=settings.snapshot_dir,
+                    scratch_dir=settings.scratch_dir,
+                    publish=publish,
+                    verify=verify,
+                    ignore_unknown=frozenset(self.ignore_unknown),
+                    json_as_jsonb=self.json_as_jsonb,
+                    show_values=self.show_values,
+                ),
+                tell_listener,
+            )
+        except OdysseyError as error:
+            write_report(settings.report_dir, run_id, error_document(error))
+            raise
+        write_report(settings.report_dir, run_id, outcome_document(outcome, show_values=self.show_values))
+        return outcome
+
+
+def _named(path: Path | None) -> Path:
+    if path is None:
+        raise ConfigurationError(
+            "No SQLite file was named.",
+            hint="Set ODYSSEY_SQLITE_PATH, or sqlite_path in the configuration of the resource odyssey.",
+        )
+    return path

@@ -1,0 +1,27 @@
+"""Which PostgreSQL is meant: the one named by URL, or the embedded one, started on demand.
+
+Belongs here: choosing. Does not belong here: starting it (``embedded``), or URLs (``url``).
+"""
+
+from odyssey_assets.configuration import Settings
+from odyssey_assets.target.embedded import ensure_database, ensure_running
+from odyssey_assets.target.url import TargetUrl, parse_target_url
+
+APPLICATION_DATABASE = "odyssey"
+DAGSTER_DATABASE = "dagster"
+
+
+def locate_target(settings: Settings) -> TargetUrl:
+    """The application's database. Starts the embedded server where no URL was given."""
+    return parse_target_url(settings.postgres_url or _embedded_uri(settings, APPLICATION_DATABASE))
+
+
+def locate_dagster_storage(settings: Settings) -> TargetUrl:
+    """The database of Dagster's own storage, embedded where no URL was given."""
+    return parse_target_url(settings.dagster_postgres_url or _embedded_uri(settings, DAGSTER_DATABASE))
+
+
+def _embedded_uri(settings: Settings, database: str) -> str:
+    server = ensure_running(settings.state_dir)
+    ensure_database(server, database)
+    return server.uri_of(database)
