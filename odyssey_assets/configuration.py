@@ -55,7 +55,7 @@ def settings_from_environment(environ: Mapping[str, str] = os.environ) -> Settin
     """Read the settings; empty variables count as unset."""
     sqlite = environ.get(ENV_SQLITE, "").strip()
     return Settings(
-        state_dir=Path(environ.get(ENV_STATE_DIR) or PROJECT_DIR / ".odyssey").expanduser().resolve(),
+        state_dir=Path(environ.get(ENV_STATE_DIR, "").strip() or PROJECT_DIR / ".odyssey").expanduser().resolve(),
         sqlite_path=sqlite_path_from(sqlite) if sqlite else None,
         postgres_url=environ.get(ENV_POSTGRES, "").strip() or None,
         dagster_postgres_url=environ.get(ENV_DAGSTER_POSTGRES, "").strip() or None,
@@ -65,7 +65,7 @@ def settings_from_environment(environ: Mapping[str, str] = os.environ) -> Settin
 def sqlite_path_from(text: str) -> Path:
     """A plain path, or Prisma's ``file:./dev.db?connection_limit=1``, as an absolute path.
 
-    Raises ConfigurationError for any other URL scheme.
+    Raises ConfigurationError for any other URL scheme, and for the home folder of a user there is not.
     """
     if text.startswith("file:"):
         text = text.removeprefix("file:").split("?", 1)[0]
@@ -76,4 +76,7 @@ def sqlite_path_from(text: str) -> Path:
             f"The source must be a SQLite file, but a URL of another kind was given: {text.split('://', 1)[0]}://...",
             hint="Give a path, or Prisma's form file:./dev.db.",
         )
-    return Path(text).expanduser().absolute()
+    try:
+        return Path(text).expanduser().absolute()
+    except RuntimeError as error:
+        raise ConfigurationError(f"The home folder in {text} is unknown.", hint="Give the whole path.") from error

@@ -74,7 +74,9 @@ def _select_sql(table: CarriedTable, parts_by_column: dict[str, dict[str, str]],
         for part, expression in parts.items():
             sentinels.append(f"{_SENTINEL[part]} AS {quoted(f'{column}#{part}')}")
             expressions.append(expression)
-    return f"SELECT {', '.join(sentinels)} UNION ALL SELECT {', '.join(expressions)} FROM {quoted(table.name)}"
+    # Without NOT INDEXED SQLite may read an index's copy of the columns: in another order, and wrong if it is damaged.
+    rows = f"{quoted(table.name)} NOT INDEXED"
+    return f"SELECT {', '.join(sentinels)} UNION ALL SELECT {', '.join(expressions)} FROM {rows}"
 
 
 def _convert_batch(

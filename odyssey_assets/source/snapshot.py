@@ -25,8 +25,15 @@ BUSY_TIMEOUT_SECONDS = 30.0
 SNAPSHOTS_KEPT = 5
 """Each is as large as the source, so only the newest few stay."""
 
+_LOOKS_AT_LENGTH = 5
+"""A writer may be in the middle of a page at one look, hardly at all of them; with a WAL the page stands there."""
+
 SQLITE_MAGIC = b"SQLite format 3\x00"
-_NAME = re.compile(r"^snapshot-(?P<id>\d{8}T\d{6}Z-[0-9a-f]{6})\.db$")
+_NAME = re.compile(r"^snapshot-(?P<id>\d{8}T\d{12}Z-[0-9a-f]{6})\.db$")
+"""Down to the microsecond, so that names sort by age also within one second."""
+
+_RETRY_SECONDS = 0.05
+"""Between two attempts at a locked file; short, for the wait can be interrupted only between attempts."""
 
 
 @dataclass(frozen=True)
@@ -69,37 +76,35 @@ def open_snapshot(path: Path) -> Iterator[sqlite3.Connection]:
 def take_snapshot(source: Path, folder: Path, *, keep: int = SNAPSHOTS_KEPT) -> Snapshot:
     """Copy ``source`` with the Online Backup API in one step, so that writers wait once and WAL content is included.
 
-    Raises ConfigurationError when the path holds no SQLite database, IntegrityError when it is damaged,
-    UnreachableError when another process keeps it locked or there is no room for the copy.
+    Raises ConfigurationError when the path holds no SQLite database or the folder cannot be used, IntegrityError when
+    the database is damaged, UnreachableError when another process keeps it locked or there is no room for the copy.
     """
     require_sqlite_file(source)
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    folder.chmod(0o700)
-    _remove_unfinished(folder)
     partial = folder / f".partial-{os.getpid()}-{secrets.token_hex(4)}.db"
+    _prepare_folder(folder, partial)
     try:
-        partial.touch(mode=0o600)
         _back_up(source, partial)
         taken_at = datetime.now(UTC)
-        identity = f"{taken_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+        identity = f"{taken_at:%Y%m%dT%H%M%S%fZ}-{secrets.token_hex(3)}"
         path = folder / f"snapshot-{identity}.db"
         digest = file_sha256(partial)
         partial.rename(path)
     finally:
         partial.unlink(missing_ok=True)
-    _remove_oldest(folder, keep)
+    _remove_older(folder, path, keep)
     return Snapshot(identity, path, digest, taken_at, path.stat().st_size)
 
 
 def require_sqlite_file(path: Path) -> None:
     """Raise ConfigurationError unless a file that begins like a SQLite database can be read at ``path``."""
-    if not path.exists():
-        raise ConfigurationError(
-            f"There is no SQLite file at {path}.", hint="Check --sqlite or ODYSSEY_SQLITE_PATH for a typing mistake."
-        )
-    if not path.is_file():
-        raise ConfigurationError(f"{path} is not a file.", hint="Give the path of the SQLite file itself.")
     try:
+        if not path.exists():
+            raise ConfigurationError(
+                f"There is no SQLite file at {path}.",
+                hint="Check --sqlite or ODYSSEY_SQLITE_PATH for a typing mistake.",
+            )
+        if not path.is_file():
+            raise ConfigurationError(f"{path} is not a file.", hint="Give the path of the SQLite file itself.")
         with path.open("rb") as file:
             head = file.read(len(SQLITE_MAGIC))
     except PermissionError:
@@ -140,44 +145,77 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _prepare_folder(folder: Path, partial: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder.chmod(0o700)
+        _remove_unfinished(folder)
+        partial.touch(mode=0o600)
+    except OSError as error:
+        raise ConfigurationError(
+            f"The folder {folder} cannot hold snapshots: {error.strerror}.",
+            hint="Set ODYSSEY_STATE_DIR to a folder of this user's own.",
+        ) from error
+
+
 def _back_up(source: Path, copy: Path) -> None:
     deadline = time.monotonic() + BUSY_TIMEOUT_SECONDS
-    while True:
-        try:
-            with closing(sqlite3.connect(read_only_uri(source), uri=True)) as origin:
-                origin.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT_SECONDS * 1000)}")
-                with closing(sqlite3.connect(copy)) as target:
-                    origin.backup(target, pages=-1)
-            return
-        except sqlite3.OperationalError as error:
-            if _is_busy(error):
-                if time.monotonic() < deadline:
-                    time.sleep(0.05)
-                    continue
-                raise UnreachableError(
-                    f"The SQLite file {source} stayed locked by another process for {BUSY_TIMEOUT_SECONDS:.0f} s.",
-                    hint="Find the process that holds it, or try again.",
-                ) from error
-            if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
-                raise UnreachableError(
-                    f"There is no room for a snapshot of {source} in {copy.parent}.",
-                    hint="Free some space or set ODYSSEY_STATE_DIR to a larger disk.",
-                ) from error
-            raise UnreachableError(f"The SQLite file {source} cannot be opened: {error}.") from error
-        except sqlite3.DatabaseError as error:
-            raise IntegrityError(
-                f"The SQLite file {source} is damaged: {error}.",
-                hint="Restore it from a backup, or recover it with the sqlite3 shell's .recover.",
+
+    def give_up_late(status: int, _remaining: int, _pages: int) -> None:
+        # backup() itself tries again for ever.
+        if status & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED) and time.monotonic() >= deadline:
+            raise UnreachableError(
+                f"The SQLite file {source} stayed locked by another process for {BUSY_TIMEOUT_SECONDS:g} s.",
+                hint="Find the process that holds it, or try again.",
+            )
+
+    try:
+        with (
+            closing(sqlite3.connect(read_only_uri(source), uri=True, timeout=0)) as origin,
+            closing(sqlite3.connect(copy)) as target,
+        ):
+            origin.backup(target, pages=-1, progress=give_up_late, sleep=_RETRY_SECONDS)
+        _require_whole_pages(source)
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+            raise UnreachableError(
+                f"There is no room for a snapshot of {source} in {copy.parent}.",
+                hint="Free some space or set ODYSSEY_STATE_DIR to a larger disk.",
             ) from error
+        if error.sqlite_errorcode == sqlite3.SQLITE_READONLY_ROLLBACK:
+            raise UnreachableError(
+                f"The SQLite file {source} holds a change that was broken off, and is never written to from here.",
+                hint="Open it once with the application or the sqlite3 shell, which takes the change back.",
+            ) from error
+        raise UnreachableError(f"The SQLite file {source} cannot be opened: {error}.") from error
+    except sqlite3.DatabaseError as error:
+        raise IntegrityError(
+            f"The SQLite file {source} is damaged: {error}.",
+            hint="Restore it from a backup, or recover it with the sqlite3 shell's .recover.",
+        ) from error
 
 
-def _is_busy(error: sqlite3.Error) -> bool:
-    return error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+def _require_whole_pages(source: Path) -> None:
+    """SQLite reads what a cut took off the last page as zeros, without a word, and so do its own checks."""
+    wal = source.with_name(f"{source.name}-wal")
+    for _ in range(_LOOKS_AT_LENGTH):
+        with source.open("rb") as file:
+            page_bytes = int.from_bytes(file.read(18)[16:], "big")
+        # The header has no room for 65536 and says 1.
+        surplus_bytes = source.stat().st_size % (65_536 if page_bytes == 1 else page_bytes)
+        if not surplus_bytes or (wal.exists() and wal.stat().st_size):
+            return
+        time.sleep(_RETRY_SECONDS)
+    raise IntegrityError(
+        f"The SQLite file {source} is damaged: its last page is cut off.",
+        hint="Copy it again from where it came, or restore it from a backup.",
+    )
 
 
-def _remove_oldest(folder: Path, keep: int) -> None:
-    named = sorted(path for path in folder.iterdir() if _NAME.match(path.name))
-    for path in named[:-keep]:
+def _remove_older(folder: Path, newest: Path, keep: int) -> None:
+    """Keep ``newest`` and the ``keep - 1`` before it; never newest itself, even where the clock was set back."""
+    others = sorted((path for path in folder.iterdir() if _NAME.match(path.name) and path != newest), reverse=True)
+    for path in others[max(keep, 1) - 1 :]:
         path.unlink(missing_ok=True)
 
 

@@ -63,19 +63,21 @@ class TableSurvey:
 
 def survey_table(snapshot: Path, table: str, kinds: dict[str, Kind]) -> TableSurvey:
     """Count the storage classes of the named columns in one pass; a second pass only where a column is mixed."""
+    # The rows themselves, not a covering index's copy of them.
+    rows_sql = f"{quoted(table)} NOT INDEXED"
     with open_snapshot(snapshot) as connection:
         counts = ", ".join(
             f"count({quoted(name)}), coalesce(sum(typeof({quoted(name)}) = '{USUAL_CLASS[kind]}'), 0)"
             for name, kind in kinds.items()
         )
-        rows, *values = connection.execute(f"SELECT count(*), {counts} FROM {quoted(table)}").fetchone()
+        rows, *values = connection.execute(f"SELECT count(*), {counts} FROM {rows_sql}").fetchone()
         columns: dict[str, ColumnSurvey] = {}
         for (name, kind), filled, usual in zip(kinds.items(), values[::2], values[1::2], strict=True):
             if filled == usual:
                 by_class = {USUAL_CLASS[kind]: usual, "null": rows - filled}
             else:
                 sums = ", ".join(f"sum(typeof({quoted(name)}) = '{each}')" for each in STORAGE_CLASSES)
-                exact = connection.execute(f"SELECT {sums} FROM {quoted(table)}").fetchone()
+                exact = connection.execute(f"SELECT {sums} FROM {rows_sql}").fetchone()
                 by_class = dict(zip(STORAGE_CLASSES, exact, strict=True))
             columns[name] = ColumnSurvey(name, kind, {each: count for each, count in by_class.items() if count})
     return TableSurvey(table, rows, columns)

@@ -104,6 +104,8 @@ def _convert_text(column: CarriedColumn, parts: dict[str, pa.Array]) -> Converte
 
 def _convert_enum(column: CarriedColumn, parts: dict[str, pa.Array]) -> Converted:
     text, flags = _convert_text(column, parts)
+    if not column.labels:
+        return text, flags
     known = pc.is_in(text, value_set=pa.array([*column.labels, None], pa.string()))
     if not pc.all(known).as_py():
         flags[Reason.UNKNOWN_LABEL] = ~_flags(known)

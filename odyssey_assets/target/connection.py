@@ -4,11 +4,12 @@ Belongs here: connecting, running one statement, translating errors. Does not be
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import adbc_driver_manager
 import adbc_driver_postgresql.dbapi as adbc_postgresql
 import pyarrow as pa
+from adbc_driver_manager._reader import AdbcRecordBatchReader
 from adbc_driver_manager.dbapi import Connection
 
 from odyssey_assets.errors import (
@@ -65,7 +66,10 @@ def stream(connection: Connection, sql: str) -> Iterator[pa.RecordBatch]:
     """The rows of a large result, as the driver makes them into batches."""
     with connection.cursor() as cursor:
         cursor.execute(sql)
-        yield from cursor.fetch_record_batch()
+        # The cursor's own reader is pyarrow's, which turns the server's errors into OSError without SQLSTATE.
+        handle = cursor.fetch_arrow()
+        with closing(AdbcRecordBatchReader._import_from_c(handle.address)) as reader:
+            yield from reader
 
 
 @contextmanager
@@ -105,6 +109,11 @@ def _translation(error: adbc_driver_manager.Error, url: TargetUrl) -> OdysseyErr
             return ConfigurationError(
                 f"The PostgreSQL role lacks a right: {said}.",
                 hint="Let it own the tables and grant it CREATE on the schema and on the database.",
+            )
+        case (_, "23503"):
+            return IntegrityError(
+                f"PostgreSQL refused a row whose parent row is missing: {said}.",
+                hint="Carry the parent table too, or mend the row in SQLite; nothing was changed.",
             )
         case ("23", _):
             return IntegrityError(f"PostgreSQL refused a row: {said}.")
