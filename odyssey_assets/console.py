@@ -10,12 +10,13 @@ from types import TracebackType
 from typing import Any
 
 from rich.console import Console as RichConsole
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from odyssey_assets.progress import Phase
+from odyssey_assets.progress import Progress as Step
 from odyssey_assets.report.document import Document
-from odyssey_assets.sync.progress import Phase
-from odyssey_assets.sync.progress import Progress as Step
 
 _WORDS = {
     Phase.SNAPSHOT: "taking a snapshot",
@@ -24,6 +25,7 @@ _WORDS = {
     Phase.SCHEMA: "looking at the target's schema",
     Phase.COMPARE: "comparing",
     Phase.LOAD: "loading",
+    Phase.APPLY: "applying differences",
     Phase.INDEX: "building keys and indexes of",
     Phase.PROOF: "proving",
     Phase.COMMIT: "committing",
@@ -34,7 +36,8 @@ class Console:
     """Everything for a person goes to stderr, so that stdout stays free for the document."""
 
     def __init__(self) -> None:
-        self._console = RichConsole(file=sys.stderr, highlight=False)
+        width = None if sys.stderr.isatty() else _PLAIN_WIDTH
+        self._console = RichConsole(file=sys.stderr, highlight=False, width=width)
         self._bar: Progress | None = None
         self._task: Any = None
         self._began = time.monotonic()
@@ -90,24 +93,33 @@ class Console:
         tables: Any = document["tables"]
         if tables:
             self._console.print(_result_table(tables))
+        for line in _failed_checks(tables):
+            self._console.print(f"[red]{escape(line)}[/]", soft_wrap=True)
         seconds: Any = document.get("seconds", {})
         rows = sum(table["source_rows"] for table in tables)
         if document["ok"]:
             verb = {"migrate": "carried and proven", "verify": "verified"}.get(job, "done")
             self._console.print(
                 f"[bold green]{rows:,} rows {verb}[/], every cell equal, in {sum(seconds.values()):.1f} s "
-                f"({', '.join(f'{phase} {spent:.1f}' for phase, spent in seconds.items())})."
+                f"({', '.join(f'{phase} {spent:.1f}' for phase, spent in seconds.items())}).",
+                soft_wrap=True,
             )
         else:
-            self._console.print(f"[bold red]{document['problem']}[/] {document['hint']}", soft_wrap=True)
+            problem, hint = escape(str(document["problem"])), escape(str(document["hint"]))
+            self._console.print(f"[bold red]{problem}[/] {hint}", soft_wrap=True)
         snapshot: Any = document.get("snapshot")
         if snapshot:
             self._console.print(f"Snapshot {snapshot['id']}, schema {document['source_version']}.")
-        self._console.print(f"Run {document['run_id']}: {document['ui'] or 'start the UI with ./scripts/dev'}")
+        self._console.print(
+            f"Run {document['run_id']}: {document['ui'] or 'start the UI with ./scripts/dev'}", soft_wrap=True
+        )
 
 
 _ROWS_WORTH_A_LINE = 100_000
 """Without a terminal only tables that take a while are told one by one."""
+
+_PLAIN_WIDTH = 200
+"""Characters a line may have in a file or a pipe, where nothing wraps and nothing should be cut off."""
 
 
 def _result_table(tables: list[dict[str, Any]]) -> Table:
@@ -118,14 +130,29 @@ def _result_table(tables: list[dict[str, Any]]) -> Table:
         if table["status"] == "absent":
             shown.add_row(table["name"], "[dim]absent[/]", "", "", "", "")
             continue
-        failed = [check for check in table["checks"] if not check["passed"]]
-        verdict = "; ".join(f"{check['name']}: {check['detail']}" for check in failed)
         shown.add_row(
             table["name"],
             table["status"],
             f"{table['source_rows']:,}",
             f"{table['target_rows']:,}",
             f"{table['inserted']:,}",
-            f"[red]{verdict}[/]" if failed else f"[green]{len(table['checks'])} passed[/]" if table["checks"] else "",
+            _verdict(table["checks"]),
         )
     return shown
+
+
+def _verdict(checks: list[dict[str, Any]]) -> str:
+    failed = sum(not check["passed"] for check in checks)
+    if failed:
+        return f"[red]{failed} failed[/]"
+    return f"[green]{len(checks)} passed[/]" if checks else ""
+
+
+def _failed_checks(tables: list[dict[str, Any]]) -> list[str]:
+    """One line for each check that failed; in the table they would be cut off."""
+    return [
+        f"{table['name']} {check['name']}: {check['detail']}"
+        for table in tables
+        for check in table["checks"]
+        if not check["passed"]
+    ]

@@ -14,9 +14,9 @@ from odyssey_assets.errors import ConfigurationError, OdysseyError
 from odyssey_assets.instance import prepare_instance
 from odyssey_assets.model.schema import tables_in_order
 from odyssey_assets.processes import running_ui
+from odyssey_assets.progress import OnProgress, listening
 from odyssey_assets.report.document import Document
 from odyssey_assets.report.store import read_report
-from odyssey_assets.sync.progress import OnProgress, listening
 
 
 def selected_tables(text: str | None) -> frozenset[str] | None:

@@ -10,10 +10,10 @@ from pydantic import Field
 
 from odyssey_assets.configuration import settings_from_environment, sqlite_path_from
 from odyssey_assets.errors import ConfigurationError, OdysseyError
+from odyssey_assets.progress import tell_listener
 from odyssey_assets.report.document import error_document, outcome_document
 from odyssey_assets.report.store import write_report
 from odyssey_assets.sync.outcome import Outcome, Request
-from odyssey_assets.sync.progress import tell_listener
 from odyssey_assets.sync.run import run
 from odyssey_assets.target.location import locate_target
 

@@ -38,14 +38,17 @@ def ask_postgres(uri: str, query: str) -> list[tuple[Any, ...]]:
         return connection.execute(query).fetchall()
 
 
-def prisma_sql(version: int, *, schema: str = "public") -> str:
-    """What ``prisma migrate deploy`` would run for one version of the application, from the facts about it."""
+def prisma_sql(version: int, *, schema: str = "public", is_reversed: bool = False) -> str:
+    """What ``prisma migrate deploy`` would run for one version of the application, from the facts about it.
+
+    ``is_reversed`` turns the order of every table's columns round, as no migration would, but as any may in part.
+    """
     facts = facts_for(version)
     parts = [f'CREATE SCHEMA IF NOT EXISTS "{schema}"', f'SET LOCAL search_path = "{schema}"']
     for name, labels in facts["enums"].items():
         parts.append(f'CREATE TYPE "{name}" AS ENUM ({", ".join(_literal(label) for label in labels)})')
     for name, table in facts["tables"].items():
-        lines = [_column_sql(column, facts["enums"]) for column in table["columns"]]
+        lines = [_column_sql(column, facts["enums"]) for column in table["columns"][:: -1 if is_reversed else 1]]
         if key := table["primary_key"]:
             lines.append(f'CONSTRAINT "{key["name"]}" PRIMARY KEY ({_names(key["columns"])})')
         parts.append(f'CREATE TABLE "{name}" ({", ".join(lines)})')

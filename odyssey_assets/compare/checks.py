@@ -20,6 +20,7 @@ class CheckName(StrEnum):
     NULLS = "nulls"
     FOREIGN_KEYS = "foreign_keys"
     ROWS_EQUAL = "rows_equal"
+    QUARANTINE = "quarantine"
 
 
 CHECK_DESCRIPTIONS: dict[CheckName, str] = {
@@ -27,6 +28,7 @@ CHECK_DESCRIPTIONS: dict[CheckName, str] = {
     CheckName.NULLS: "Every column has as many NULLs on both sides, and required columns have none.",
     CheckName.FOREIGN_KEYS: "Every foreign key of the model exists, is validated, and has no orphans.",
     CheckName.ROWS_EQUAL: "Every cell of every row is equal on both sides.",
+    CheckName.QUARANTINE: "No row is held back (a warning until the source is mended).",
 }
 
 
@@ -45,14 +47,24 @@ class CheckResult:
 
 
 def check_table(
-    table: CarriedTable, snapshot_rows: int, comparison: Comparison, foreign_keys: tuple[ForeignKeyFacts, ...]
+    table: CarriedTable,
+    snapshot_rows: int,
+    comparison: Comparison,
+    foreign_keys: tuple[ForeignKeyFacts, ...],
+    *,
+    held_rows: int = 0,
 ) -> tuple[CheckResult, ...]:
-    """All checks of one table. ``snapshot_rows`` is SQLite's own count, held against what was read."""
+    """All checks of one table.
+
+    ``snapshot_rows`` is SQLite's own count of the rows that are carried, held against what was read; ``held_rows``
+    is how many are not.
+    """
     return (
         _row_count(snapshot_rows, comparison),
-        _nulls(table, comparison),
+        _nulls(table, snapshot_rows, comparison),
         _foreign_keys(comparison, foreign_keys),
         _rows_equal(table, snapshot_rows, comparison),
+        _quarantine(comparison, held_rows),
     )
 
 
@@ -65,7 +77,7 @@ def _row_count(snapshot_rows: int, comparison: Comparison) -> CheckResult:
     return CheckResult(comparison.table, CheckName.ROW_COUNT, off == 0, off, target, detail)
 
 
-def _nulls(table: CarriedTable, comparison: Comparison) -> CheckResult:
+def _nulls(table: CarriedTable, snapshot_rows: int, comparison: Comparison) -> CheckResult:
     uneven = {
         name: (comparison.source_nulls[name], comparison.target_nulls[name])
         for name in table.column_names
@@ -78,9 +90,11 @@ def _nulls(table: CarriedTable, comparison: Comparison) -> CheckResult:
     }
     parts = [f"{name}: {source:,} in the source, {target:,} in PostgreSQL" for name, (source, target) in uneven.items()]
     parts += [f"{name}: {count:,} although it is required" for name, count in required.items()]
+    if comparison.source_rows != snapshot_rows:
+        parts.append(f"only {comparison.source_rows:,} of {snapshot_rows:,} rows were looked at")
     off = sum(abs(source - target) for source, target in uneven.values()) + sum(required.values())
     detail = "; ".join(parts) or f"equal in all {len(table.columns)} columns"
-    return CheckResult(comparison.table, CheckName.NULLS, not off, off, comparison.target_rows, detail)
+    return CheckResult(comparison.table, CheckName.NULLS, not parts, off, comparison.target_rows, detail)
 
 
 def _foreign_keys(comparison: Comparison, facts: tuple[ForeignKeyFacts, ...]) -> CheckResult:
@@ -136,4 +150,21 @@ def _rows_equal(table: CarriedTable, snapshot_rows: int, comparison: Comparison)
         comparison.source_rows,
         detail,
         listed=comparison.listed,
+    )
+
+
+def _quarantine(comparison: Comparison, held_rows: int) -> CheckResult:
+    detail = (
+        f"{held_rows:,} rows are held back in odyssey_sync.quarantine; mend them in SQLite and sync again"
+        if held_rows
+        else "no row is held back"
+    )
+    return CheckResult(
+        comparison.table,
+        CheckName.QUARANTINE,
+        not held_rows,
+        held_rows,
+        comparison.source_rows + held_rows,
+        detail,
+        Severity.WARNING,
     )

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import chain
 from pathlib import Path
 
@@ -42,6 +43,7 @@ def compare_by_key(
     scratch: Path,
     *,
     listed: int,
+    keep: Path | None = None,
 ) -> KeyedDifferences:
     """Pair the rows of two streams of comparable batches by the table's key.
 
@@ -61,6 +63,8 @@ def compare_by_key(
                 _load(database, name, schema, side)
             _number_occurrences(database, table)
             database.execute(_differences_sql(table))
+            if keep is not None:
+                _keep(database, keep)
             return _read_differences(database, table, listed)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -111,10 +115,18 @@ def _differences_sql(table: CarriedTable) -> str:
     """
 
 
+def _keep(database: duckdb.DuckDBPyConnection, file: Path) -> None:
+    """Every difference as Parquet: its kind, and each column of the source as ``s:`` and of the target as ``t:``."""
+    database.sql("SELECT * FROM difference").write_parquet(str(file))
+
+
 def _read_differences(database: duckdb.DuckDBPyConnection, table: CarriedTable, listed: int) -> KeyedDifferences:
     counts = dict(database.execute("SELECT kind, count(*) FROM difference GROUP BY kind").fetchall())
     order = ", ".join(f"coalesce({quoted(f's:{name}')}, {quoted(f't:{name}')})" for name in table.key)
-    first = database.sql(f"SELECT * FROM difference ORDER BY {order} LIMIT {listed}")
+    moments = [f"{side}:{column.name}" for side in "st" for column in table.columns if column.kind is Kind.MOMENT]
+    as_numbers = ", ".join(f"epoch_us({quoted(name)}) AS {quoted(name)}" for name in moments)
+    shown = f"* REPLACE ({as_numbers})" if moments else "*"
+    first = database.sql(f"SELECT {shown} FROM difference ORDER BY {order} LIMIT {listed}")
     rows: list[dict[str, object]] = first.to_arrow_table().to_pylist()
     found = chain.from_iterable(_differences_of_row(table, row) for row in rows)
     return KeyedDifferences(
@@ -142,4 +154,8 @@ def _differences_of_row(table: CarriedTable, row: dict[str, object]) -> Iterator
 def _as_value(kind: Kind, value: object) -> object:
     if kind is Kind.DOUBLE and isinstance(value, int):
         return float(np.int64(value).view(np.float64))
+    if kind is Kind.MOMENT and isinstance(value, int):
+        # Python's dates end where PostgreSQL's go on, so the ones beyond are shown as text.
+        moment = np.datetime64(value, "us")
+        return moment.item() if isinstance(moment.item(), datetime) else str(moment)
     return value

@@ -6,7 +6,7 @@ Belongs here: forming the agreement and listing what stands in its way. Does not
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import Table
+from sqlalchemy import Column, Table
 
 from odyssey_assets.findings import Finding, Severity
 from odyssey_assets.model.carried import CarriedColumn, CarriedTable
@@ -14,7 +14,7 @@ from odyssey_assets.model.kinds import Kind, kind_of
 from odyssey_assets.model.schema import tables_in_order
 from odyssey_assets.source.inspection import SourceCatalog, SourceTable
 from odyssey_assets.target.catalog import TargetCatalog, TargetColumn, TargetTable
-from odyssey_assets.target.types import can_carry
+from odyssey_assets.target.types import TEXT_TYPES, can_carry
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def _pair_table(
                 )
             )
         else:
-            kind = kind_of(declared.columns[name])
+            kind = _kind(declared.columns[name], counterpart)
             columns.append(_carried_column(name, kind, counterpart))
             if not can_carry(kind, counterpart.type_name, is_enum=bool(counterpart.labels)):
                 findings.append(_wrong_type(source.name, counterpart, kind))
@@ -92,6 +92,12 @@ def _pair_table(
     ordered = tuple(by_name[column.name] for column in target.columns if column.name in by_name)
     key, is_unique = _key(ordered, target)
     return CarriedTable(source.name, ordered, key, is_unique), findings
+
+
+def _kind(declared: Column[object], target: TargetColumn) -> Kind:
+    """An enum whose column in the target is text has no labels to be held against: it is text."""
+    kind = kind_of(declared)
+    return Kind.TEXT if kind is Kind.ENUM and target.type_name in TEXT_TYPES else kind
 
 
 def _carried_column(name: str, kind: Kind, target: TargetColumn) -> CarriedColumn:

@@ -27,15 +27,19 @@ def compare_rows(
     scratch: Path,
     *,
     listed: int = LISTED_DIFFERENCES,
+    keep: Path | None = None,
 ) -> Comparison:
-    """Compare two sides of ``table`` whatever their order. ``scratch`` takes what does not fit in memory."""
+    """Compare two sides of ``table`` whatever their order. ``scratch`` takes what does not fit in memory.
+
+    ``keep`` is a file to be written with every difference, both sides of it, where there is any.
+    """
     left, right = _Side(table, source), _Side(table, target)
     while (pair := _next_pair(left, right)) is not None:
         if not pair[0].equals(pair[1]):
             left.push_back(pair[0])
             right.push_back(pair[1])
             break
-    found = compare_by_key(table, left.rest(), right.rest(), scratch, listed=listed)
+    found = compare_by_key(table, left.rest(), right.rest(), scratch, listed=listed, keep=keep)
     return Comparison(
         table=table.name,
         columns=table.column_names,

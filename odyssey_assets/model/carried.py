@@ -3,7 +3,7 @@
 Belongs here: the agreement. Does not belong here: how it is reached (``compare.pairing``).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from odyssey_assets.model.kinds import Kind
 
@@ -39,6 +39,10 @@ class CarriedTable:
     columns: tuple[CarriedColumn, ...]
     key: tuple[str, ...]
     is_key_unique: bool = True
+
+    def named(self, name: str) -> "CarriedTable":
+        """The same columns under another name, such as a staging table's."""
+        return replace(self, name=name)
 
     @property
     def column_names(self) -> tuple[str, ...]:

@@ -47,13 +47,20 @@ def tables_in_order(version: int = NEWEST_VERSION) -> tuple[Table, ...]:
     return tuple(schema_of_version(version).sorted_tables)
 
 
-def version_of(columns_by_table: Mapping[str, frozenset[str]]) -> int:
-    """The version whose tables and columns are nearest to these; of equally near ones the newest."""
+def version_of(columns_by_table: Mapping[str, frozenset[str]], referring_by_table: Mapping[str, frozenset[str]]) -> int:
+    """The version whose tables and columns are nearest to these; of equally near ones the newest.
 
-    def distance(version: int) -> tuple[int, int]:
-        expected = {(table.name, column.name) for table in tables_in_order(version) for column in table.columns}
-        found = {(table, column) for table, columns in columns_by_table.items() for column in columns}
-        return len(expected ^ found), -version
+    Versions 2 and 4 have the same columns and differ in one foreign key, so ``referring_by_table``, the columns with
+    foreign keys, decides where the columns do not.
+    """
+    found = _pairs(columns_by_table)
+    found_referring = _pairs(referring_by_table)
+
+    def distance(version: int) -> tuple[int, int, int]:
+        columns = [column for table in tables_in_order(version) for column in table.columns]
+        expected = {(column.table.name, column.name) for column in columns}
+        referring = {(column.table.name, column.name) for column in columns if column.foreign_keys}
+        return len(expected ^ found), len(referring ^ found_referring), -version
 
     return min(ALL_VERSIONS, key=distance)
 
@@ -66,6 +73,10 @@ def enums_of(table: Table) -> dict[str, ENUM]:
 def parents_of(table: Table) -> tuple[str, ...]:
     """Names of the tables this one refers to, itself left out, each once, sorted."""
     return tuple(sorted({key.column.table.name for key in table.foreign_keys if key.column.table.name != table.name}))
+
+
+def _pairs(names_by_table: Mapping[str, frozenset[str]]) -> set[tuple[str, str]]:
+    return {(table, name) for table, names in names_by_table.items() for name in names}
 
 
 def _copy_table(table: Table, target: MetaData, version: int) -> None:

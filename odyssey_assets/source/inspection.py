@@ -23,12 +23,16 @@ class SourceColumn:
 
 @dataclass(frozen=True)
 class SourceTable:
-    """``has_rowid`` is False only for WITHOUT ROWID tables, which Prisma never makes."""
+    """``has_rowid`` is False only for WITHOUT ROWID tables, which Prisma never makes.
+
+    ``referring_columns`` have a foreign key.
+    """
 
     name: str
     columns: tuple[SourceColumn, ...]
     primary_key: tuple[str, ...]
     has_rowid: bool
+    referring_columns: frozenset[str] = frozenset()
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -74,7 +78,10 @@ def inspect_source(snapshot: Path) -> SourceCatalog:
             "The SQLite file has none of Odyssey's tables, so it is not Odyssey's database.",
             hint="Check --sqlite or ODYSSEY_SQLITE_PATH.",
         )
-    version = version_of({name: frozenset(table.column_names) for name, table in tables.items()})
+    version = version_of(
+        {name: frozenset(table.column_names) for name, table in tables.items()},
+        {name: table.referring_columns for name, table in tables.items()},
+    )
     return SourceCatalog(tables, version, migrations, unfinished)
 
 
@@ -83,11 +90,13 @@ def _inspect_table(connection: sqlite3.Connection, name: str) -> SourceTable:
         'SELECT name, type, "notnull", pk FROM pragma_table_xinfo(?) WHERE hidden <> 1 ORDER BY cid', (name,)
     ).fetchall()
     without_rowid = connection.execute("SELECT wr FROM pragma_table_list WHERE schema = 'main' AND name = ?", (name,))
+    referring = connection.execute('SELECT "from" FROM pragma_foreign_key_list(?)', (name,))
     return SourceTable(
         name,
         tuple(SourceColumn(str(column), str(type_), bool(required)) for column, type_, required, _ in columns),
         tuple(str(column) for column, _, _, position in sorted(columns, key=lambda row: int(row[3])) if position),
         has_rowid=not without_rowid.fetchone()[0],
+        referring_columns=frozenset(str(column) for (column,) in referring),
     )
 
 

@@ -175,7 +175,7 @@ def _back_up(source: Path, copy: Path) -> None:
             closing(sqlite3.connect(copy)) as target,
         ):
             origin.backup(target, pages=-1, progress=give_up_late, sleep=_RETRY_SECONDS)
-        _require_whole_pages(source)
+        _require_whole_pages(source, copy)
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
             raise UnreachableError(
@@ -195,12 +195,12 @@ def _back_up(source: Path, copy: Path) -> None:
         ) from error
 
 
-def _require_whole_pages(source: Path) -> None:
+def _require_whole_pages(source: Path, copy: Path) -> None:
     """SQLite reads what a cut took off the last page as zeros, without a word, and so do its own checks."""
     wal = source.with_name(f"{source.name}-wal")
+    with copy.open("rb") as file:
+        page_bytes = int.from_bytes(file.read(18)[16:], "big")
     for _ in range(_LOOKS_AT_LENGTH):
-        with source.open("rb") as file:
-            page_bytes = int.from_bytes(file.read(18)[16:], "big")
         # The header has no room for 65536 and says 1.
         surplus_bytes = source.stat().st_size % (65_536 if page_bytes == 1 else page_bytes)
         if not surplus_bytes or (wal.exists() and wal.stat().st_size):

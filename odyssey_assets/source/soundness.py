@@ -6,7 +6,7 @@ Belongs here: SQLite's checks and their objections in words. Does not belong her
 from pathlib import Path
 
 from odyssey_assets.errors import IntegrityError
-from odyssey_assets.source.snapshot import foreign_key_check, quick_check
+from odyssey_assets.source.snapshot import BrokenReference, foreign_key_check, quick_check
 
 _SHOWN = 5
 
@@ -22,12 +22,15 @@ def require_sound(snapshot: Path) -> None:
     broken = foreign_key_check(snapshot)
     if broken:
         first = broken[0]
-        shown = "; ".join(
-            f"{each.table} row {each.rowid} refers to a missing {each.parent}" for each in broken[:_SHOWN]
-        )
+        shown = "; ".join(map(_sentence, broken[:_SHOWN]))
         more = f" ... and {len(broken) - _SHOWN:,} more" if len(broken) > _SHOWN else ""
         raise IntegrityError(
             f"The SQLite file breaks its own foreign keys: {shown}{more}.",
             hint="Run odyssey preflight for the keys of these rows, and mend them in SQLite; nothing was changed.",
             table=first.table,
         )
+
+
+def _sentence(broken: BrokenReference) -> str:
+    row = f"a row of {broken.table}" if broken.rowid is None else f"{broken.table} row {broken.rowid}"
+    return f"{row} refers to a missing {broken.parent}"

@@ -3,10 +3,36 @@
 Belongs here: refusals. Does not belong here: objections about data (``preflight``, ``compare``).
 """
 
+from collections.abc import Iterable, Mapping
+
 from adbc_driver_manager.dbapi import Connection
 
 from odyssey_assets.errors import RefusedError
+from odyssey_assets.sync.outcome import TableOutcome
 from odyssey_assets.target.connection import query
+
+DELETES_ALWAYS_ALLOWED_ROWS = 10
+DELETES_ALWAYS_ALLOWED_SHARE = 0.10
+"""More deletes than both of these in one table look like an accident until someone says otherwise."""
+
+
+def refuse_large_deletes(outcomes: Iterable[TableOutcome], allowed: Mapping[str, int]) -> None:
+    """The delete breaker. Raises RefusedError naming every table that would lose too many rows."""
+    tripped = [
+        outcome
+        for outcome in outcomes
+        if outcome.extra_rows > DELETES_ALWAYS_ALLOWED_ROWS
+        and outcome.extra_rows > DELETES_ALWAYS_ALLOWED_SHARE * outcome.target_rows
+        and outcome.extra_rows > allowed.get(outcome.name, 0)
+    ]
+    if tripped:
+        told = "; ".join(f"{each.name} {each.extra_rows:,} of {each.target_rows:,} rows" for each in tripped)
+        options = " ".join(f"--allow-deletes {each.name}={each.extra_rows}" for each in tripped)
+        raise RefusedError(
+            f"This sync would delete a large part of PostgreSQL's rows: {told}.",
+            hint=f"If they are really meant to go, say so: {options}. Nothing was changed.",
+            table=tripped[0].name,
+        )
 
 
 def hold_sync_lock(connection: Connection, schema: str) -> None:

@@ -3,7 +3,8 @@
 Belongs here: the shapes that travel between engine, command line and Dagster. Does not belong here: doing it.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -13,10 +14,18 @@ from odyssey_assets.source.snapshot import Snapshot
 from odyssey_assets.target.url import TargetUrl
 
 
+class Policy(StrEnum):
+    """What is done about rows that cannot be carried."""
+
+    STOP = "stop"
+    QUARANTINE = "quarantine"
+
+
 class TableStatus(StrEnum):
     """What happened to a table; DIFFERS and FAILED mean that nothing at all was committed."""
 
     LOADED = "loaded"
+    SYNCED = "synced"
     UNCHANGED = "unchanged"
     VERIFIED = "verified"
     ABSENT = "absent"
@@ -26,7 +35,11 @@ class TableStatus(StrEnum):
 
 @dataclass(frozen=True)
 class Request:
-    """Tables to publish and tables only to verify, by name; a table in both is published."""
+    """Tables to publish and tables only to verify, by name; a table in both is published.
+
+    ``applies_changes`` is what a sync does with tables that hold rows already, and a migration refuses.
+    ``allowed_deletes`` lifts the delete breaker, by table, up to a number of rows.
+    """
 
     sqlite_path: Path
     target: TargetUrl
@@ -37,6 +50,9 @@ class Request:
     ignore_unknown: frozenset[str] = frozenset()
     json_as_jsonb: bool = False
     show_values: bool = False
+    applies_changes: bool = False
+    policy: Policy = Policy.STOP
+    allowed_deletes: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

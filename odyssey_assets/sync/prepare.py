@@ -8,7 +8,7 @@ from odyssey_assets.errors import ConfigurationError, FindingsError
 from odyssey_assets.findings import Severity
 from odyssey_assets.model.identifiers import quoted
 from odyssey_assets.model.schema import schema_of_version
-from odyssey_assets.sync.progress import Phase
+from odyssey_assets.progress import Phase
 from odyssey_assets.sync.session import Session
 from odyssey_assets.target.catalog import TargetCatalog, read_catalog
 from odyssey_assets.target.connection import execute

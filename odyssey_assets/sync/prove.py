@@ -4,18 +4,19 @@ Belongs here: bringing the two readers, the comparison and the checks together. 
 """
 
 import time
+from pathlib import Path
 
-from odyssey_assets.compare.checks import CheckName, check_table
+from odyssey_assets.compare.checks import check_table
 from odyssey_assets.compare.rows import compare_rows
+from odyssey_assets.findings import Severity
 from odyssey_assets.model.carried import CarriedTable
 from odyssey_assets.model.identifiers import quoted
 from odyssey_assets.model.schema import schema_of_version
 from odyssey_assets.prefetch import prefetched
-from odyssey_assets.source.reader import read_table as read_source
+from odyssey_assets.progress import Phase, Progress, counted
 from odyssey_assets.source.survey import TableSurvey
-from odyssey_assets.sync.load import only_whole_rows
 from odyssey_assets.sync.outcome import TableOutcome, TableStatus
-from odyssey_assets.sync.progress import Phase, Progress, counted
+from odyssey_assets.sync.rows import carried_row_count, carried_rows
 from odyssey_assets.sync.session import Session
 from odyssey_assets.target.catalog import TargetCatalog
 from odyssey_assets.target.connection import query
@@ -31,22 +32,32 @@ def prove_table(
     *,
     phase: Phase,
     status: TableStatus,
+    keep: Path | None = None,
 ) -> TableOutcome:
-    """Compare and judge one table. The status given stands if every check passes, else it is DIFFERS."""
+    """Compare and judge one table. The status given stands if every check passes, else it is DIFFERS.
+
+    ``keep`` is a file that every difference is kept in, for applying.
+    """
     began = time.perf_counter()
     session.on_progress(Progress(phase, table.name, total_rows=survey.rows))
-    source = only_whole_rows(table, read_source(session.snapshot.path, table, survey))
-    with prefetched(source) as ahead:
+    with prefetched(carried_rows(session, table, survey)) as ahead:
         comparison = compare_rows(
             table,
             counted(ahead, phase, table.name, session.on_progress),
             read_target(session.connection, session.schema, table),
             session.request.scratch_dir,
+            keep=keep,
         )
     declared = schema_of_version(session.source.version).tables[table.name]
     facts = foreign_key_facts(session.connection, catalog, declared)
-    checks = check_table(table, survey.rows, comparison, facts)
-    passed = all(check.passed for check in checks)
+    checks = check_table(
+        table,
+        carried_row_count(session, table, survey),
+        comparison,
+        facts,
+        held_rows=survey.rows - carried_row_count(session, table, survey),
+    )
+    passed = all(check.passed or check.severity is Severity.WARNING for check in checks)
     return TableOutcome(
         name=table.name,
         status=status if passed else TableStatus.DIFFERS,
@@ -55,6 +66,7 @@ def prove_table(
         missing_rows=comparison.missing_rows,
         extra_rows=comparison.extra_rows,
         changed_rows=comparison.changed_rows,
+        quarantined=len(session.held_back.get(table.name, ())),
         checks=checks,
         seconds=time.perf_counter() - began,
         bytes=table_bytes(session, table.name),
@@ -67,8 +79,3 @@ def table_bytes(session: Session, table: str) -> int:
     name = f"{quoted(session.schema)}.{quoted(table)}"
     (row,) = query(session.connection, "SELECT pg_total_relation_size($1::regclass) AS bytes", [name])
     return int(str(row["bytes"]))
-
-
-def failed_checks(outcome: TableOutcome) -> tuple[CheckName, ...]:
-    """Names of the checks that did not pass."""
-    return tuple(check.name for check in outcome.checks if not check.passed)

@@ -4,21 +4,22 @@ Belongs here: the shared facts. Does not belong here: steps.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from adbc_driver_manager.dbapi import Connection
 
+from odyssey_assets.preflight.objections import Rowids
+from odyssey_assets.progress import OnProgress, Phase, Progress
 from odyssey_assets.source.inspection import SourceCatalog
 from odyssey_assets.source.snapshot import Snapshot
 from odyssey_assets.sync.outcome import Request
-from odyssey_assets.sync.progress import OnProgress, Phase, Progress
 
 
 @dataclass(frozen=True)
 class Session:
-    """One run in progress. ``seconds`` fills up by phase."""
+    """One run in progress. ``seconds`` fills up by phase; ``held_back`` are rows, by table, that are not carried."""
 
     request: Request
     connection: Connection
@@ -26,6 +27,7 @@ class Session:
     source: SourceCatalog
     on_progress: OnProgress
     seconds: dict[str, float] = field(default_factory=dict)
+    held_back: Mapping[str, Rowids] = field(default_factory=dict)
 
     @property
     def schema(self) -> str:

@@ -55,7 +55,12 @@ class TargetForeignKey:
 
 @dataclass(frozen=True)
 class TargetTable:
-    """``is_owned`` says whether the role may alter it, ``has_triggers`` whether it carries triggers of its own."""
+    """``is_owned`` says whether the role may alter it, ``has_triggers`` whether it carries triggers of its own.
+
+    ``is_rebuildable`` is False where dropping its keys and indexes and adding them again would fail or lose something:
+    references from another schema, views that lean on the primary key, comments, clustering, replica identity,
+    partitions.
+    """
 
     name: str
     columns: tuple[TargetColumn, ...]
@@ -63,6 +68,7 @@ class TargetTable:
     foreign_keys: tuple[TargetForeignKey, ...]
     is_owned: bool
     has_triggers: bool
+    is_rebuildable: bool
 
     @property
     def primary_key(self) -> tuple[str, ...]:
@@ -100,6 +106,7 @@ def read_catalog(connection: Connection, schema: str) -> TargetCatalog:
             tuple(foreign_keys[str(row["name"])]),
             bool(row["is_owned"]),
             bool(row["has_triggers"]),
+            bool(row["is_rebuildable"]),
         )
         for row in query(connection, _TABLES_SQL, [schema])
     }
@@ -173,7 +180,19 @@ GROUP BY t.typname
 _TABLES_SQL = """
 SELECT c.relname::text AS name,
        pg_has_role(c.relowner, 'USAGE') AS is_owned,
-       EXISTS (SELECT 1 FROM pg_trigger g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal) AS has_triggers
+       EXISTS (SELECT 1 FROM pg_trigger g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal) AS has_triggers,
+       c.relkind = 'r' AND NOT c.relispartition
+           AND NOT EXISTS (SELECT 1 FROM pg_index x WHERE x.indrelid = c.oid AND (x.indisclustered OR x.indisreplident))
+           AND NOT EXISTS (SELECT 1 FROM pg_constraint k JOIN pg_class r ON r.oid = k.conrelid
+                           WHERE k.contype = 'f' AND k.confrelid = c.oid AND r.relnamespace <> c.relnamespace)
+           AND NOT EXISTS (SELECT 1 FROM pg_depend d JOIN pg_constraint k ON k.oid = d.refobjid
+                           WHERE d.refclassid = 'pg_constraint'::regclass AND d.classid = 'pg_rewrite'::regclass
+                             AND k.conrelid = c.oid)
+           AND NOT EXISTS (SELECT 1 FROM pg_description d JOIN pg_constraint k ON k.oid = d.objoid
+                           WHERE d.classoid = 'pg_constraint'::regclass AND c.oid IN (k.conrelid, k.confrelid))
+           AND NOT EXISTS (SELECT 1 FROM pg_description d JOIN pg_index x ON x.indexrelid = d.objoid
+                           WHERE d.classoid = 'pg_class'::regclass AND x.indrelid = c.oid)
+       AS is_rebuildable
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = $1 AND c.relkind IN ('r', 'p')

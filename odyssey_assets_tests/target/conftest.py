@@ -20,3 +20,10 @@ def lasting_target(server: EmbeddedServer) -> Iterator[TargetUrl]:
     """An empty database for all examples of a module's property tests."""
     with fresh_database(server) as uri:
         yield parse_target_url(uri)
+
+
+@pytest.fixture(scope="module")
+def every_lasting_target(every_server: EmbeddedServer) -> Iterator[TargetUrl]:
+    """The same on each server in turn."""
+    with fresh_database(every_server) as uri:
+        yield parse_target_url(uri)

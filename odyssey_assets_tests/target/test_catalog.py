@@ -130,9 +130,9 @@ def test_a_key_that_was_never_validated_is_known(target: TargetUrl) -> None:
 
 
 def test_triggers_of_the_users_own_are_known_and_those_of_foreign_keys_are_not_counted(target: TargetUrl) -> None:
-    run_postgres(target.uri, """
-        CREATE TABLE t (a int); CREATE TABLE plain (a int PRIMARY KEY, b int REFERENCES plain);
-        CREATE TRIGGER g BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()""")  # fmt: skip
+    run_postgres(target.uri, """CREATE TABLE t (a int); CREATE TABLE plain (a int PRIMARY KEY, b int REFERENCES plain);
+        CREATE TRIGGER g BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()
+    """)  # fmt: skip
     assert (table_of(target).has_triggers, table_of(target, "plain").has_triggers) == (True, False)
 
 
@@ -142,6 +142,27 @@ def test_whose_a_table_is_is_asked_for_the_role_at_work(target: TargetUrl) -> No
         execute(connection, "SET LOCAL ROLE pg_monitor")
         tables = read_catalog(connection, "public").tables
     assert (tables["t"].is_owned, tables["theirs"].is_owned) == (True, False)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "CREATE SCHEMA o; CREATE TABLE o.c (a int REFERENCES t)",
+        "CREATE VIEW v AS SELECT a, b FROM t GROUP BY a",
+        "COMMENT ON INDEX i IS 'why'",
+        "COMMENT ON CONSTRAINT t_pkey ON t IS 'why'",
+        "CREATE TABLE c (a int CONSTRAINT f REFERENCES t); COMMENT ON CONSTRAINT f ON c IS 'why'",
+        "CLUSTER t USING t_pkey",
+        "ALTER TABLE t REPLICA IDENTITY USING INDEX u",
+    ],
+    ids=["other schema", "view", "index comment", "key comment", "reference comment", "clustered", "replica identity"],
+)
+def test_what_a_rebuild_would_lose_is_known(target: TargetUrl, change: str) -> None:
+    run_postgres(target.uri, "CREATE TABLE t (a int PRIMARY KEY, b int NOT NULL); CREATE INDEX i ON t (b); "
+                 "CREATE UNIQUE INDEX u ON t (b); CREATE VIEW w AS SELECT b FROM t")  # fmt: skip
+    assert table_of(target).is_rebuildable is True
+    run_postgres(target.uri, change)
+    assert table_of(target).is_rebuildable is False
 
 
 def test_columns_that_are_gone_or_computed_are_left_out(target: TargetUrl) -> None:

@@ -16,7 +16,7 @@ from odyssey_assets.model.json_documents import canonical_document
 from odyssey_assets.model.kinds import CANONICAL_TYPE, Kind
 from odyssey_assets.target.connection import connect, execute
 from odyssey_assets.target.reader import read_table
-from odyssey_assets.target.url import TargetUrl, parse_target_url
+from odyssey_assets.target.url import TargetUrl
 from odyssey_assets.target.writer import copy_rows
 from odyssey_assets_tests.statements import ask_postgres, run_postgres
 
@@ -78,20 +78,26 @@ def batch_of(case: Case, values: list[object], start: int) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays([numbers, column], names=["n", "c"])
 
 
-def table_of(case: Case, name: str = "t") -> CarriedTable:
-    return CarriedTable(name, (CarriedColumn("n", Kind.INTEGER, "bigint"), case.column), ("n",))
+def table_of(name: str) -> CarriedTable:
+    return CarriedTable(name, (CarriedColumn("n", Kind.INTEGER, "bigint"), CASES[name].column), ("n",))
 
 
-def create(uri: str, case: Case, name: str = "t") -> None:
+def create(uri: str, *names: str) -> None:
+    """One table for each named case, of its name."""
     labels = ", ".join("'" + label.replace("'", "''") + "'" for label in LABELS)
-    run_postgres(uri, f"CREATE TYPE label AS ENUM ({labels}); CREATE TABLE {name} (n bigint, c {case.type_sql})")
+    tables = [f'CREATE TABLE "{name}" (n bigint, c {CASES[name].type_sql})' for name in names]
+    run_postgres(uri, f"CREATE TYPE label AS ENUM ({labels}); {'; '.join(tables)}")
+
+
+@pytest.fixture(scope="module")
+def one_table_a_type(every_lasting_target: TargetUrl) -> TargetUrl:
+    create(every_lasting_target.uri, *CASES)
+    return every_lasting_target
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_values_of_a_type_arrive_and_come_back(every_database_uri: str, name: str) -> None:
-    case, target = CASES[name], parse_target_url(every_database_uri)
-    create(target.uri, case)
-    table = table_of(case)
+def test_values_of_a_type_arrive_and_come_back(one_table_a_type: TargetUrl, name: str) -> None:
+    case, target, table = CASES[name], one_table_a_type, table_of(name)
     values = [None, *case.values, None]
     batches = [batch_of(case, values[:2], 0), batch_of(case, [], 2), batch_of(case, values[2:], 2)]
     with connect(target) as connection:
@@ -105,7 +111,7 @@ def test_values_of_a_type_arrive_and_come_back(every_database_uri: str, name: st
         assert [as_hex(value) for value in found["c"].to_pylist()[1:-1]] == [as_hex(value) for value in case.values]
     else:
         assert found.combine_chunks().equals(expected.combine_chunks())
-    stored = ask_postgres(target.uri, f"SELECT {case.shown_sql} FROM t ORDER BY n")
+    stored = ask_postgres(target.uri, f'SELECT {case.shown_sql} FROM "{name}" ORDER BY n')
     assert [text for (text,) in stored] == [shown(case, value) for value in values]
 
 
@@ -136,28 +142,26 @@ def test_another_schema_is_written_and_read(target: TargetUrl) -> None:
 
 
 def test_no_rows_are_no_rows(target: TargetUrl) -> None:
-    case = CASES["text"]
-    create(target.uri, case)
+    create(target.uri, "text")
     with connect(target) as connection:
-        assert copy_rows(connection, "public", table_of(case), iter(())) == 0
-        assert list(read_table(connection, "public", table_of(case))) == []
+        assert copy_rows(connection, "public", table_of("text"), iter(())) == 0
+        assert list(read_table(connection, "public", table_of("text"))) == []
 
 
 def test_an_error_of_the_stream_keeps_its_name_and_nothing_stays(target: TargetUrl) -> None:
-    case = CASES["text"]
-    create(target.uri, case)
+    create(target.uri, "text")
 
     def failing() -> Iterator[pa.RecordBatch]:
-        yield batch_of(case, ["one"], 0)
+        yield batch_of(CASES["text"], ["one"], 0)
         raise IntegrityError("The second batch holds a misfit.", table="t", column="c", key={"n": 5})
 
     with (
         pytest.raises(IntegrityError, match=r"The second batch holds a misfit") as raised,
         connect(target) as connection,
     ):
-        copy_rows(connection, "public", table_of(case), failing())
+        copy_rows(connection, "public", table_of("text"), failing())
     assert (raised.value.table, raised.value.column, raised.value.key) == ("t", "c", {"n": 5})
-    assert ask_postgres(target.uri, "SELECT count(*) FROM t") == [(0,)]
+    assert ask_postgres(target.uri, 'SELECT count(*) FROM "text"') == [(0,)]
 
 
 def test_a_value_the_server_refuses_is_an_integrity_error(target: TargetUrl) -> None:
@@ -190,14 +194,12 @@ DRAWN: dict[str, st.SearchStrategy[object]] = {
 
 @pytest.fixture(scope="module")
 def tables_of_all_types(lasting_target: TargetUrl) -> TargetUrl:
-    labels = ", ".join("'" + label.replace("'", "''") + "'" for label in LABELS)
-    creations = [f'CREATE TABLE "{name}" (n bigint, c {CASES[name].type_sql})' for name in [*DRAWN, "document"]]
-    run_postgres(lasting_target.uri, f"CREATE TYPE label AS ENUM ({labels}); {'; '.join(creations)}")
+    create(lasting_target.uri, *DRAWN, "document")
     return lasting_target
 
 
 def written_and_read(target: TargetUrl, name: str, values: list[object]) -> pa.Table:
-    table = table_of(CASES[name], name)
+    table = table_of(name)
     with connect(target) as connection:
         copy_rows(connection, "public", table, iter([batch_of(CASES[name], values, 0)]))
         return pa.Table.from_batches(read_table(connection, "public", table))

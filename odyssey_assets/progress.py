@@ -21,6 +21,7 @@ class Phase(StrEnum):
     SCHEMA = "schema"
     COMPARE = "compare"
     LOAD = "load"
+    APPLY = "apply"
     INDEX = "index"
     PROOF = "proof"
     COMMIT = "commit"

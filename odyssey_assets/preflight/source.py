@@ -1,0 +1,107 @@
+"""Everything in a snapshot that PostgreSQL would object to, gathered before the first write.
+
+Belongs here: running the examinations of the source together. Does not belong here: the examinations, or the target's
+readiness (``readiness``, ``parity``).
+"""
+
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from odyssey_assets.findings import Finding, Severity
+from odyssey_assets.model.carried import CarriedTable
+from odyssey_assets.preflight.keys import children_of_held_rows, key_objections
+from odyssey_assets.preflight.objections import Objection, Rowids, findings_of, rows_by_table
+from odyssey_assets.preflight.scan import scan_table
+from odyssey_assets.preflight.soft_references import soft_reference_findings
+from odyssey_assets.progress import OnProgress, Phase, Progress
+from odyssey_assets.source.inspection import SourceCatalog
+from odyssey_assets.source.snapshot import open_snapshot, quick_check
+from odyssey_assets.source.survey import TableSurvey
+from odyssey_assets.target.catalog import TargetCatalog
+
+
+@dataclass(frozen=True)
+class SourceExamination:
+    """``objections`` name rows that cannot be carried, ``row_findings`` tell of them, ``other_findings`` of the rest."""
+
+    objections: tuple[Objection, ...]
+    row_findings: tuple[Finding, ...]
+    other_findings: tuple[Finding, ...]
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        return self.other_findings + self.row_findings
+
+    @property
+    def blocking(self) -> tuple[Finding, ...]:
+        """Errors that no holding back of rows can get around."""
+        return tuple(finding for finding in self.other_findings if finding.severity is Severity.ERROR)
+
+    @property
+    def rows_held_back(self) -> dict[str, Rowids]:
+        return rows_by_table(self.objections)
+
+
+def examine_source(
+    snapshot: Path,
+    source: SourceCatalog,
+    target: TargetCatalog,
+    tables: Iterable[CarriedTable],
+    surveys: Mapping[str, TableSurvey],
+    on_progress: OnProgress,
+) -> SourceExamination:
+    """Read the snapshot once and ask SQLite about keys meanwhile; rows are objected to with all their descendants."""
+    by_name = {table.name: table for table in tables}
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="keys") as side:
+        asked = side.submit(_ask_sqlite, snapshot, source, target, by_name)
+        objections = list(_scan(snapshot, by_name, surveys, target, on_progress))
+        of_keys, of_file = asked.result()
+    objections += of_keys
+    with open_snapshot(snapshot) as connection:
+        objections += children_of_held_rows(connection, target, by_name, rows_by_table(objections))
+    row_findings = findings_of(objections, snapshot, by_name)
+    return SourceExamination(tuple(objections), row_findings, (*_migration_findings(source), *of_file))
+
+
+def _scan(
+    snapshot: Path,
+    tables: Mapping[str, CarriedTable],
+    surveys: Mapping[str, TableSurvey],
+    target: TargetCatalog,
+    on_progress: OnProgress,
+) -> Iterable[Objection]:
+    for name, table in tables.items():
+        on_progress(Progress(Phase.PREFLIGHT, name, total_rows=surveys[name].rows))
+        for step in scan_table(snapshot, table, surveys[name], target.tables[name]):
+            if isinstance(step, Objection):
+                yield step
+            else:
+                on_progress(Progress(Phase.PREFLIGHT, name, rows=step))
+
+
+def _ask_sqlite(
+    snapshot: Path, source: SourceCatalog, target: TargetCatalog, tables: Mapping[str, CarriedTable]
+) -> tuple[tuple[Objection, ...], tuple[Finding, ...]]:
+    damage = tuple(
+        Finding(Severity.ERROR, "damaged_file", detail=f"quick_check says: {message}")
+        for message in quick_check(snapshot)
+    )
+    if damage:
+        return (), damage
+    with open_snapshot(snapshot) as connection:
+        return key_objections(connection, target, tables), tuple(soft_reference_findings(connection, source))
+
+
+def _migration_findings(source: SourceCatalog) -> tuple[Finding, ...]:
+    return tuple(
+        Finding(
+            Severity.ERROR,
+            "unfinished_migration",
+            "_prisma_migrations",
+            detail=f"the Prisma migration {name} began and did not finish, so the schema may be half-way; resolve it "
+            "with prisma migrate resolve",
+        )
+        for name in source.unfinished_migrations
+    )

@@ -1,0 +1,68 @@
+"""The rows of the snapshot that a run carries: all of them, less those that are held back.
+
+Belongs here: the one stream that load, comparison and proof all read. Does not belong here: deciding which rows are
+held back (``preflight``), or keeping them (``quarantine``).
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from odyssey_assets.errors import IntegrityError
+from odyssey_assets.model.carried import CarriedTable
+from odyssey_assets.model.privacy import shown_key
+from odyssey_assets.preflight.objections import Rowids
+from odyssey_assets.source.reader import SourceBatch, read_table
+from odyssey_assets.source.survey import TableSurvey
+from odyssey_assets.source.values import Misfit
+from odyssey_assets.sync.session import Session
+
+
+def carried_rows(session: Session, table: CarriedTable, survey: TableSurvey) -> Iterator[pa.RecordBatch]:
+    """Stream the rows of one table that are carried, in rowid order.
+
+    Raises IntegrityError, with table, column and key, at the first value that cannot be carried and is not held back.
+    """
+    held = session.held_back.get(table.name)
+    batches = read_table(session.snapshot.path, table, survey, with_rowids=held is not None)
+    for batch in batches:
+        if held is None:
+            _require_no_misfits(table, batch, batch.misfits)
+            yield batch.rows
+        else:
+            yield _without_held_rows(table, batch, held)
+
+
+def carried_row_count(session: Session, table: CarriedTable, survey: TableSurvey) -> int:
+    """How many rows of the snapshot are carried."""
+    return survey.rows - len(session.held_back.get(table.name, ()))
+
+
+def _without_held_rows(table: CarriedTable, batch: SourceBatch, held: Rowids) -> pa.RecordBatch:
+    assert batch.rowids is not None
+    is_held = np.isin(batch.rowids.to_numpy(), held)
+    let_through = tuple(
+        Misfit(misfit.column, misfit.reason, rows)
+        for misfit in batch.misfits
+        if (rows := misfit.rows[~is_held[misfit.rows]]).size
+    )
+    _require_no_misfits(table, batch, let_through)
+    return pc.filter(batch.rows, pa.array(~is_held))
+
+
+def _require_no_misfits(table: CarriedTable, batch: SourceBatch, misfits: tuple[Misfit, ...]) -> None:
+    if not misfits:
+        return
+    misfit = misfits[0]
+    row = batch.rows.slice(int(misfit.rows[0]), 1).to_pylist()[0]
+    key = shown_key(table.name, {name: row[name] for name in table.key})
+    named = ", ".join(f"{name}={value!r}" for name, value in key.items())
+    raise IntegrityError(
+        f"{table.name}.{misfit.column} holds a value that PostgreSQL cannot take ({misfit.reason}) in row {named}.",
+        hint="Run odyssey preflight for the whole list; nothing was changed.",
+        table=table.name,
+        column=misfit.column,
+        key=key,
+    )

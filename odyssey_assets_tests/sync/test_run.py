@@ -1,0 +1,239 @@
+"""Whole runs: PostgreSQL holds exactly the snapshot by the oracle's judgement, or nothing has changed."""
+
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from odyssey_assets.errors import IntegrityError, OdysseyError, UnreachableError
+from odyssey_assets.model.schema import ALL_VERSIONS
+from odyssey_assets.progress import Phase, Progress
+from odyssey_assets.sample.writer import DateForm, write_sample
+from odyssey_assets.sync import load
+from odyssey_assets.sync.outcome import TableStatus
+from odyssey_assets.sync.run import run
+from odyssey_assets_tests.oracle import catalog, differences, dump, facts_for
+from odyssey_assets_tests.statements import ask_postgres, ask_sqlite, prisma_sql, run_postgres, run_sqlite
+from odyssey_assets_tests.sync.requests import failures, request_for, statuses, verification
+
+NEWEST_TABLES = 37
+
+
+def rows_in(path: Path, table: str) -> int:
+    ((count,),) = ask_sqlite(path, f'SELECT count(*) FROM "{table}"')
+    return int(count)
+
+
+@pytest.mark.parametrize("is_prepared", [False, True], ids=["empty", "prepared"])
+@pytest.mark.parametrize("dates", DateForm)
+@pytest.mark.parametrize("version", ALL_VERSIONS)
+def test_a_sample_arrives_whole_and_a_second_run_changes_nothing(
+    tmp_path: Path, database_uri: str, version: int, dates: DateForm, is_prepared: bool
+) -> None:
+    source = write_sample(tmp_path / "odyssey.db", scale=0.05, version=version, dates=dates).path
+    if is_prepared:
+        run_postgres(database_uri, prisma_sql(version))
+    request = request_for(tmp_path, source, database_uri)
+    outcome = run(request)
+    tables = facts_for(version)["tables"]
+    assert (outcome.ok, outcome.source_version, failures(outcome)) == (True, version, {})
+    expected = {TableStatus.LOADED: len(tables), TableStatus.ABSENT: NEWEST_TABLES - len(tables)}
+    assert statuses(outcome) == {status: count for status, count in expected.items() if count}
+    assert differences(source, database_uri) == []
+    assert catalog(database_uri) == facts_for(version)
+    for table in outcome.tables:
+        if table.status is TableStatus.LOADED:
+            assert (table.inserted, table.source_rows, table.target_rows) == (rows_in(source, table.name),) * 3
+    before = dump(database_uri)
+    again = run(request)
+    assert (again.ok, set(statuses(again))) == (True, {TableStatus.UNCHANGED} | (set(statuses(outcome)) - {
+        TableStatus.LOADED}))  # fmt: skip
+    assert dump(database_uri) == before
+
+
+def test_tables_that_are_rebuilt_arrive_whole_on_every_server(
+    tmp_path: Path, every_database_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(load, "REBUILD_FROM_ROWS", 1)
+    source = write_sample(tmp_path / "odyssey.db", scale=1).path
+    told: list[Progress] = []
+    assert run(request_for(tmp_path, source, every_database_uri), told.append).ok
+    assert {each.table for each in told if each.phase is Phase.INDEX} >= {"User", "Event", "_PanelToQuestionnaire"}
+    assert differences(source, every_database_uri) == []
+    assert catalog(every_database_uri) == facts_for(5)
+
+
+def json_columns_sql() -> str:
+    """Every column of documents as ``jsonb``, as a team may have it that left Prisma's default."""
+    return "".join(
+        f'; ALTER TABLE "{table}" ALTER "{column}" DROP DEFAULT, ALTER "{column}" TYPE jsonb USING "{column}"::jsonb'
+        for table, column in [("Feedback", "moderationSignals"), ("AuditLog", "metadata"), ("Event", "metadata")]
+        if column in [each["name"] for each in facts_for(5)["tables"][table]["columns"]]
+    )
+
+
+def altered_sql(postgres_type: str, other_type: str) -> str:
+    return "".join(
+        f'; ALTER TABLE "{table}" ALTER "{column["name"]}" TYPE {other_type}'
+        for table, facts in facts_for(5)["tables"].items()
+        for column in facts["columns"]
+        if column["postgres_type"] == postgres_type
+    )
+
+
+TARGETS: dict[str, Callable[[], str]] = {
+    "jsonb": lambda: prisma_sql(5) + json_columns_sql(),
+    "zones": lambda: prisma_sql(5) + altered_sql("timestamp(3) without time zone", "timestamptz(3)"),
+    "bigint": lambda: prisma_sql(5) + altered_sql("integer", "bigint"),
+    "varchar": lambda: prisma_sql(5) + altered_sql("text", "varchar"),
+    "other order": lambda: prisma_sql(5, is_reversed=True),
+    "more columns": lambda: (
+        prisma_sql(5) + """; ALTER TABLE "User" ADD "a" int; ALTER TABLE "Vote" ADD "b" text DEFAULT 'x'"""
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", TARGETS)
+def test_a_target_of_other_types_or_order_is_used_as_it_is(
+    tmp_path: Path, source: Path, database_uri: str, kind: str
+) -> None:
+    run_postgres(database_uri, f"SET timezone = 'UTC'; {TARGETS[kind]()}")
+    before = catalog(database_uri)
+    request = request_for(tmp_path, source, database_uri)
+    outcome = run(request)
+    assert (outcome.ok, failures(outcome), statuses(outcome)) == (True, {}, {TableStatus.LOADED: NEWEST_TABLES})
+    assert differences(source, database_uri) == []
+    assert catalog(database_uri) == before
+    assert statuses(run(request)) == {TableStatus.UNCHANGED: NEWEST_TABLES}
+
+
+def test_rows_in_another_order_are_still_unchanged(tmp_path: Path, source: Path, loaded_uri: str) -> None:
+    run_postgres(loaded_uri, """UPDATE "Event" SET "id" = "id" WHERE "id" IN (SELECT "id" FROM "Event" LIMIT 20);
+                                UPDATE "_FeedbackToRoadmapItem" SET "A" = "A" WHERE ctid = '(0,1)';
+                                UPDATE "VerificationToken" SET "token" = "token" WHERE ctid = '(0,1)'""")  # fmt: skip
+    outcome = run(request_for(tmp_path, source, loaded_uri))
+    assert (outcome.ok, statuses(outcome)) == (True, {TableStatus.UNCHANGED: NEWEST_TABLES})
+
+
+def test_rows_that_differ_stop_the_run_and_the_sentence_says_what_sync_would_do(
+    tmp_path: Path, source: Path, loaded_uri: str
+) -> None:
+    run_postgres(loaded_uri, """DELETE FROM "Account" WHERE "id" IN (SELECT "id" FROM "Account" LIMIT 2);
+        UPDATE "Event" SET "type" = "type" || '!' WHERE "id" = (SELECT max("id") FROM "Event");
+        INSERT INTO "VerificationToken" VALUES ('x', 'y', now()); TRUNCATE "EmailLog" """)  # fmt: skip
+    before = dump(loaded_uri)
+    outcome = run(request_for(tmp_path, source, loaded_uri))
+    assert not outcome.ok
+    assert dump(loaded_uri) == before
+    assert "nothing was changed" in (outcome.problem or "")
+    for sentence in (
+        "Account: sync would insert 2, update 0 and delete 0 rows",
+        "Event: sync would insert 0, update 1 and delete 0 rows",
+        "VerificationToken: sync would insert 0, update 0 and delete 1 rows",
+    ):
+        assert sentence in (outcome.problem or "")
+    assert "Run odyssey sync" in outcome.hint
+    by_name = {table.name: table for table in outcome.tables}
+    assert by_name["EmailLog"].status is TableStatus.FAILED
+    assert {name for name, table in by_name.items() if table.status is TableStatus.DIFFERS} == {
+        "Account", "Event", "VerificationToken"}  # fmt: skip
+
+
+def test_nobody_sees_half_a_run(tmp_path: Path, source: Path, database_uri: str) -> None:
+    run_postgres(database_uri, prisma_sql(5))
+    before = dump(database_uri)
+    seen: set[Phase] = set()
+
+    def look(progress: Progress) -> None:
+        if progress.phase not in seen:
+            seen.add(progress.phase)
+            assert dump(database_uri) == before
+
+    assert run(request_for(tmp_path, source, database_uri), look).ok
+    assert {Phase.SNAPSHOT, Phase.LOAD, Phase.PROOF, Phase.COMMIT} <= seen
+    assert dump(database_uri) != before
+
+
+@pytest.mark.parametrize("phase", [Phase.SCHEMA, Phase.LOAD, Phase.INDEX, Phase.PROOF, Phase.COMMIT])
+def test_an_error_in_any_phase_leaves_nothing_behind(
+    tmp_path: Path, source: Path, database_uri: str, monkeypatch: pytest.MonkeyPatch, phase: Phase
+) -> None:
+    monkeypatch.setattr(load, "REBUILD_FROM_ROWS", 10)
+
+    def fail(progress: Progress) -> None:
+        if progress.phase is phase:
+            raise RuntimeError("ours")
+
+    with pytest.raises(RuntimeError, match="ours"):
+        run(request_for(tmp_path, source, database_uri), fail)
+    assert catalog(database_uri) == {"enums": {}, "tables": {}}
+
+
+def test_a_source_that_breaks_its_own_foreign_keys_is_refused(tmp_path: Path, source: Path, database_uri: str) -> None:
+    run_sqlite(source, """UPDATE "Vote" SET "userId" = 'gone' WHERE rowid = 7""")
+    with pytest.raises(IntegrityError) as raised:
+        run(request_for(tmp_path, source, database_uri))
+    assert "Vote" in str(raised.value)
+    assert catalog(database_uri) == {"enums": {}, "tables": {}}
+
+
+def test_a_broken_foreign_key_between_equal_sides_is_no_success(tmp_path: Path, source: Path, loaded_uri: str) -> None:
+    """The load is over; the orphan is in both databases, under a constraint that PostgreSQL has lost."""
+    run_sqlite(source, """UPDATE "Vote" SET "userId" = 'gone' WHERE rowid = 7""")
+    ((vote,),) = ask_sqlite(source, 'SELECT "id" FROM "Vote" WHERE rowid = 7')
+    run_postgres(loaded_uri, f"""ALTER TABLE "Vote" DROP CONSTRAINT "Vote_userId_fkey";
+                                 UPDATE "Vote" SET "userId" = 'gone' WHERE "id" = '{vote}'""")  # fmt: skip
+    with pytest.raises(IntegrityError, match="breaks its own foreign keys: Vote row 7 refers to a missing User"):
+        run(verification(tmp_path, source, loaded_uri))
+
+
+def test_a_subset_needs_its_parents(tmp_path: Path, source: Path, database_uri: str) -> None:
+    with pytest.raises(IntegrityError, match=r'parent row is missing: .*"Account_userId_fkey"'):
+        run(request_for(tmp_path, source, database_uri, publish=frozenset({"Account"})))
+    assert catalog(database_uri) == {"enums": {}, "tables": {}}
+
+
+def test_a_subset_with_its_parents_is_all_that_is_filled(tmp_path: Path, source: Path, database_uri: str) -> None:
+    names = frozenset({"Village", "User", "Account"})
+    outcome = run(request_for(tmp_path, source, database_uri, publish=names))
+    assert (outcome.ok, statuses(outcome)) == (True, {TableStatus.LOADED: 3})
+    assert {name for name, rows in dump(database_uri).items() if rows} == names
+
+
+def test_a_subset_is_published_and_others_verified_in_one_run(tmp_path: Path, source: Path, loaded_uri: str) -> None:
+    run_postgres(loaded_uri, """TRUNCATE "EmailLog"; DELETE FROM "Vote" WHERE ctid = '(0,1)'""")
+    before = dump(loaded_uri)
+    outcome = run(request_for(tmp_path, source, loaded_uri, publish=frozenset({"EmailLog"}),
+                              verify=frozenset({"Vote", "User"})))  # fmt: skip
+    assert {table.name: table.status for table in outcome.tables} == {
+        "EmailLog": TableStatus.LOADED, "Vote": TableStatus.DIFFERS, "User": TableStatus.VERIFIED}  # fmt: skip
+    assert outcome.problem == "Integrity checks failed: Vote fails row_count, rows_equal."
+    assert dump(loaded_uri) == before
+
+
+@pytest.mark.parametrize("change", ["password", "port", "database"])
+def test_a_target_that_cannot_be_reached_is_named_without_the_password(
+    tmp_path: Path, source: Path, database_uri: str, change: str
+) -> None:
+    parts = urlsplit(database_uri)
+    uri = {
+        "password": parts._replace(netloc=f"{parts.username}:s3cr3t@{parts.hostname}:{parts.port}"),
+        "port": parts._replace(netloc=f"{parts.username}:s3cr3t@{parts.hostname}:1"),
+        "database": parts._replace(path="/nowhere"),
+    }[change].geturl()
+    with pytest.raises(UnreachableError) as raised:
+        run(request_for(tmp_path, source, uri))
+    assert raised.value.exit_status == 4
+    assert "s3cr3t" not in str(raised.value)
+    assert str(parts.password) not in str(raised.value)
+    assert not (tmp_path / "snapshots").exists()
+
+
+def test_a_missing_source_changes_nothing(tmp_path: Path, database_uri: str) -> None:
+    with pytest.raises(OdysseyError, match="There is no SQLite file") as raised:
+        run(request_for(tmp_path, tmp_path / "typo.db", database_uri))
+    assert raised.value.exit_status == 2
+    assert ask_postgres(database_uri, "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace") == [
+        (0,)
+    ]
