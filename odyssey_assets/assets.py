@@ -10,7 +10,7 @@ from sqlalchemy import Table
 
 from odyssey_assets.checks import check_key, check_result, check_specs
 from odyssey_assets.errors import OdysseyError, UnreachableError
-from odyssey_assets.metadata import SQLITE_ASSET, asset_key, outcome_metadata, table_metadata
+from odyssey_assets.metadata import MIGRATE_MODE, MODE_TAG, SQLITE_ASSET, asset_key, outcome_metadata, table_metadata
 from odyssey_assets.model.schema import ALL_VERSIONS, parents_of, tables_in_order
 from odyssey_assets.resources import OdysseyEngine
 from odyssey_assets.sync.outcome import Outcome, TableStatus
@@ -58,7 +58,9 @@ def odyssey_tables(
     checks = frozenset(context.selected_asset_check_keys)
     verify = frozenset(key.asset_key.to_user_string() for key in checks) - publish
     try:
-        outcome = odyssey.publish_and_verify(context.run.run_id, publish, verify)
+        outcome = odyssey.publish_and_verify(
+            context.run.run_id, publish, verify, applies_changes=context.run.tags.get(MODE_TAG) != MIGRATE_MODE
+        )
     except OdysseyError as error:
         raise dg.Failure(str(error), allow_retries=isinstance(error, UnreachableError)) from None
     yield from _results(context, outcome, publish, checks, show_values=odyssey.show_values)

@@ -23,7 +23,7 @@ from odyssey_assets.configuration import (
     settings_from_environment,
     sqlite_path_from,
 )
-from odyssey_assets.errors import EXIT_DONE, OdysseyError
+from odyssey_assets.errors import EXIT_DONE, EXIT_INTEGRITY, OdysseyError
 
 Parameters = ParamSpec("Parameters")
 
@@ -38,8 +38,10 @@ class RunOptions:
     as_json: bool
     debug: bool
     ignore_unknown: tuple[str, ...]
-    show_values: bool
+    show_values: bool = False
     jsonb: bool = False
+    quarantine: bool = False
+    allowed_deletes: tuple[str, ...] = ()
 
 
 def main() -> None:
@@ -69,6 +71,11 @@ def reporting(command: Callable[Parameters, int]) -> Callable[Parameters, None]:
                 print_json(error_document(error))
             click.echo(f"odyssey: {error}", err=True)
             status = error.exit_status
+        except Exception as error:
+            if kwargs.get("debug"):
+                raise
+            click.echo(f"odyssey: unexpected {type(error).__name__}; run again with --debug and report it.", err=True)
+            status = EXIT_INTEGRITY
         sys.exit(status)
 
     return wrapped
@@ -102,9 +109,21 @@ def run_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
+def write_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Options of the commands that change the target."""
+    for option in (
+        click.option(
+            "--quarantine", is_flag=True, help="Carry every good row and hold the others back, instead of stopping."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 @cli.command()
 @database_options
 @run_options
+@write_options
 @click.option("--jsonb", is_flag=True, help="Create JSON columns as jsonb; Prisma will report it as drift.")
 @reporting
 def migrate(**options: Any) -> int:
@@ -115,10 +134,62 @@ def migrate(**options: Any) -> int:
 @cli.command()
 @database_options
 @run_options
+@write_options
+@click.option(
+    "--allow-deletes",
+    "allowed_deletes",
+    multiple=True,
+    metavar="TABLE=N",
+    help="Let the delete breaker pass up to N deletes of a table. Repeatable.",
+)
+@reporting
+def sync(**options: Any) -> int:
+    """Bring PostgreSQL in step with SQLite: only rows that differ are written, and everything is proven."""
+    return run_job("sync", RunOptions(**options))
+
+
+@cli.command()
+@database_options
+@run_options
 @reporting
 def verify(**options: Any) -> int:
     """Run every integrity check and change nothing."""
     return run_job("verify", RunOptions(**options))
+
+
+@cli.command()
+@database_options
+@click.option("--ignore-unknown", multiple=True, metavar="NAME", help="As for migrate. Repeatable.")
+@reporting
+def preflight(**options: Any) -> int:
+    """Look at source and target, change nothing, and list everything that stands in the way."""
+    from odyssey_assets.console import Console
+    from odyssey_assets.launch import selected_tables
+    from odyssey_assets.preflight.run import PreflightRequest, run_preflight
+    from odyssey_assets.report.document import preflight_document
+    from odyssey_assets.target.location import embedded_data_dir, locate_target
+
+    given = RunOptions(**options)
+    if given.postgres:
+        os.environ[ENV_POSTGRES] = given.postgres
+    settings = settings_from_environment()
+    tables = selected_tables(given.tables)
+    path = sqlite_path_from(given.sqlite) if given.sqlite else settings.sqlite_path or sample_source(settings)
+    with Console() as console:
+        request = PreflightRequest(
+            path,
+            locate_target(settings),
+            settings.snapshot_dir,
+            tables,
+            frozenset(given.ignore_unknown),
+            embedded_data_dir(settings),
+        )
+        verdict = run_preflight(request, console.on_progress)
+    document = preflight_document(verdict)
+    if given.as_json:
+        print_json(document)
+    console.show_preflight(document)
+    return EXIT_DONE if verdict.ok else EXIT_INTEGRITY
 
 
 @cli.command()
@@ -191,22 +262,25 @@ def server(action: str, debug: bool) -> int:
 def run_job(job: str, options: RunOptions) -> int:
     """Run one of the definitions' jobs in this process and report; returns the exit status."""
     from odyssey_assets.console import Console
-    from odyssey_assets.launch import launch, selected_tables
+    from odyssey_assets.launch import allowed_deletes, launch, selected_tables
 
     if options.postgres:
         os.environ[ENV_POSTGRES] = options.postgres
     settings = settings_from_environment()
+    tables = selected_tables(options.tables)
     path = sqlite_path_from(options.sqlite) if options.sqlite else settings.sqlite_path or sample_source(settings)
     with Console() as console:
         document = launch(
             settings,
             job,
-            selected_tables(options.tables),
+            tables,
             {
                 "sqlite_path": str(path),
                 "ignore_unknown": list(options.ignore_unknown),
                 "json_as_jsonb": options.jsonb,
                 "show_values": options.show_values,
+                "quarantine": options.quarantine,
+                "allowed_deletes": allowed_deletes(options.allowed_deletes),
             },
             console.on_progress,
         )

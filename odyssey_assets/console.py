@@ -114,6 +114,36 @@ class Console:
             f"Run {document['run_id']}: {document['ui'] or 'start the UI with ./scripts/dev'}", soft_wrap=True
         )
 
+    def show_preflight(self, document: Document) -> None:
+        """Every finding, worst first, and the verdict."""
+        source: Any = document["source"]
+        target: Any = document["target"]
+        findings: Any = document["findings"]
+        self._console.print(
+            f"Source: schema {source['schema_version']}, {source['tables']} tables, {source['rows']:,} rows, snapshot "
+            f"{source['snapshot']['id']}.\nTarget: {escape(target['url'])}, PostgreSQL {target['server_version']}, "
+            f"{len(target['tables'])} of Odyssey's tables"
+            f"{', to be created by the first run' if target['will_create_tables'] else ''}.",
+            soft_wrap=True,
+        )
+        for severity, style in (("error", "red"), ("warning", "yellow")):
+            for finding in findings:
+                if finding["severity"] == severity:
+                    self._console.print(f"[{style}]{severity}[/] {escape(_finding_line(finding))}", soft_wrap=True)
+        errors = sum(finding["count"] for finding in findings if finding["severity"] == "error")
+        warnings = sum(1 for finding in findings if finding["severity"] == "warning")
+        if document["ok"]:
+            self._console.print(f"[bold green]Nothing stands in the way[/] ({warnings} warnings).")
+        else:
+            self._console.print(f"[bold red]{errors:,} objections stand in the way[/] ({warnings} warnings).")
+
+
+def _finding_line(finding: dict[str, Any]) -> str:
+    place = ".".join(part for part in (finding["table"], finding["column"]) if part)
+    key = finding["key"]
+    row = f" [{', '.join(f'{name}={value}' for name, value in key.items())}]" if key else ""
+    return f"{finding['kind']}: {place}{row} {finding['detail']}".replace(":  ", ": ")
+
 
 _ROWS_WORTH_A_LINE = 100_000
 """Without a terminal only tables that take a while are told one by one."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import dagster as dg
 
 from odyssey_assets.assets import odyssey_tables, sqlite_database
-from odyssey_assets.jobs import migrate_job, verify_job
+from odyssey_assets.jobs import migrate_job, sync_job, verify_job
 from odyssey_assets.resources import OdysseyEngine
 
 
@@ -14,7 +14,7 @@ def build_definitions(*, odyssey: OdysseyEngine | None = None, tables: Iterable[
     names = None if tables is None else tuple(tables)
     return dg.Definitions(
         assets=[sqlite_database, odyssey_tables],
-        jobs=[migrate_job(names), verify_job(names)],
+        jobs=[migrate_job(names), sync_job(names), verify_job(names)],
         resources={"odyssey": odyssey or OdysseyEngine()},
         executor=dg.in_process_executor,
     )

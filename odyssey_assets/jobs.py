@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from odyssey_assets.assets import odyssey_tables
-from odyssey_assets.metadata import WRITES_TAG, asset_key
+from odyssey_assets.metadata import MIGRATE_MODE, MODE_TAG, WRITES_TAG, asset_key
 
 if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
@@ -19,6 +19,17 @@ def migrate_job(tables: Iterable[str] | None = None) -> "UnresolvedAssetJobDefin
         selection=_assets(tables),
         description="Brings tables from SQLite into an empty PostgreSQL schema and proves every cell equal. Refuses, "
         "with nothing changed, where the target holds rows that differ.",
+        tags={**WRITES_TAG, MODE_TAG: MIGRATE_MODE},
+    )
+
+
+def sync_job(tables: Iterable[str] | None = None) -> "UnresolvedAssetJobDefinition":
+    """Bring tables that hold rows already in step, by their differences alone."""
+    return dg.define_asset_job(
+        "sync",
+        selection=_assets(tables),
+        description="Brings PostgreSQL in step with SQLite: only rows that differ are written, and every cell is "
+        "proven equal before the commit.",
         tags=WRITES_TAG,
     )
 

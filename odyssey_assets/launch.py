@@ -4,7 +4,7 @@ Belongs here: selection, run configuration, execution, and fetching the run's re
 (``cli``) or what is shown (``console``).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import dagster as dg
 
@@ -32,6 +32,18 @@ def selected_tables(text: str | None) -> frozenset[str] | None:
             hint=f"The tables are {', '.join(sorted(known))}.",
         )
     return names
+
+
+def allowed_deletes(texts: Iterable[str]) -> dict[str, int]:
+    """``TABLE=N`` texts as a mapping. Raises ConfigurationError for anything else."""
+    allowed: dict[str, int] = {}
+    for text in texts:
+        table, _, number = text.partition("=")
+        if not number.isdigit():
+            raise ConfigurationError(f"--allow-deletes takes TABLE=N, not {text!r}.", hint="For example Vote=250.")
+        selected_tables(table)
+        allowed[table.strip()] = int(number)
+    return allowed
 
 
 def launch(

@@ -26,6 +26,10 @@ BYTES = "odyssey/bytes"
 SNAPSHOT_ID = "odyssey/snapshot_id"
 STATUS = "odyssey/status"
 
+MODE_TAG = "odyssey/mode"
+MIGRATE_MODE = "migrate"
+"""A run with this mode refuses tables that hold other rows; every other run applies the differences."""
+
 WRITES_TAG = {"odyssey/writes": "true"}
 """On every run that may write; ``dagster.yaml`` lets one of them run at a time."""
 

@@ -13,7 +13,7 @@ from odyssey_assets.errors import ConfigurationError, OdysseyError
 from odyssey_assets.progress import tell_listener
 from odyssey_assets.report.document import error_document, outcome_document
 from odyssey_assets.report.store import write_report
-from odyssey_assets.sync.outcome import Outcome, Request
+from odyssey_assets.sync.outcome import Outcome, Policy, Request
 from odyssey_assets.sync.run import run
 from odyssey_assets.target.location import locate_target
 
@@ -31,8 +31,17 @@ class OdysseyEngine(dg.ConfigurableResource):  # type: ignore[type-arg]
     )
     json_as_jsonb: bool = Field(default=False, description="Create JSON columns as jsonb (Prisma reports it as drift).")
     show_values: bool = Field(default=False, description="Show the values of differing cells, secrets excepted.")
+    quarantine: bool = Field(
+        default=False,
+        description="Carry every good row and hold back the others in odyssey_sync.quarantine, instead of stopping.",
+    )
+    allowed_deletes: dict[str, int] = Field(
+        default={}, description="How many deletes the breaker lets through, by table."
+    )
 
-    def publish_and_verify(self, run_id: str, publish: frozenset[str], verify: frozenset[str]) -> Outcome:
+    def publish_and_verify(
+        self, run_id: str, publish: frozenset[str], verify: frozenset[str], *, applies_changes: bool
+    ) -> Outcome:
         """Run the engine and leave the run's report, whatever comes of it. Raises what the engine raises."""
         settings = settings_from_environment()
         try:
@@ -48,6 +57,9 @@ class OdysseyEngine(dg.ConfigurableResource):  # type: ignore[type-arg]
                     ignore_unknown=frozenset(self.ignore_unknown),
                     json_as_jsonb=self.json_as_jsonb,
                     show_values=self.show_values,
+                    applies_changes=applies_changes,
+                    policy=Policy.QUARANTINE if self.quarantine else Policy.STOP,
+                    allowed_deletes=self.allowed_deletes,
                 ),
                 tell_listener,
             )

@@ -155,7 +155,7 @@ def _rows_equal(table: CarriedTable, snapshot_rows: int, comparison: Comparison)
 
 def _quarantine(comparison: Comparison, held_rows: int) -> CheckResult:
     detail = (
-        f"{held_rows:,} rows are held back in odyssey_sync.quarantine; mend them in SQLite and sync again"
+        f"rows held back in odyssey_sync.quarantine: {held_rows:,}; mend them in SQLite and sync again"
         if held_rows
         else "no row is held back"
     )

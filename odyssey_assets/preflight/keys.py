@@ -14,6 +14,7 @@ import numpy as np
 from odyssey_assets.model.carried import CarriedTable
 from odyssey_assets.model.identifiers import quoted
 from odyssey_assets.preflight.objections import Objection, Rowids
+from odyssey_assets.source.inspection import SourceCatalog
 from odyssey_assets.target.catalog import TargetCatalog, TargetForeignKey, TargetIndex
 
 ORPHAN = "orphan"
@@ -25,13 +26,18 @@ ForeignKeyColumns = tuple[tuple[str, ...], str, tuple[str, ...]]
 
 
 def key_objections(
-    connection: sqlite3.Connection, target: TargetCatalog, tables: Mapping[str, CarriedTable]
+    connection: sqlite3.Connection,
+    source: SourceCatalog,
+    target: TargetCatalog,
+    tables: Mapping[str, CarriedTable],
 ) -> tuple[Objection, ...]:
-    """Orphans and duplicates of the tables given; parents may be outside of them, but must be in the file."""
+    """Orphans and duplicates of the tables given; their parents may be outside of them."""
     found: list[Objection] = []
-    for name in tables:
-        keys = {_columns(key): key for key in target.tables[name].foreign_keys}
-        found.extend(_orphans(connection, name, keys))
+    for name, table in tables.items():
+        keys = {
+            _columns(key) for key in target.tables[name].foreign_keys if set(key.columns) <= set(table.column_names)
+        }
+        found.extend(_orphans(connection, source, name, keys))
         for index in target.tables[name].indexes:
             if index.is_unique and set(index.columns) <= set(tables[name].column_names):
                 found.extend(_duplicates(connection, name, index))
@@ -45,7 +51,12 @@ def children_of_held_rows(
     held: Mapping[str, Rowids],
 ) -> tuple[Objection, ...]:
     """Rows that refer, over any number of steps, to rows that are held back: without their parent they cannot go."""
-    keys = [key for name in tables for key in target.tables[name].foreign_keys]
+    keys = [
+        key
+        for name, table in tables.items()
+        for key in target.tables[name].foreign_keys
+        if set(key.columns) <= set(table.column_names)
+    ]
     known = {name: set(rowids.tolist()) for name, rowids in held.items()}
     fresh = {name: set(rowids) for name, rowids in known.items()}
     found: defaultdict[tuple[str, str, str], set[int]] = defaultdict(set)
@@ -60,7 +71,14 @@ def children_of_held_rows(
             known.setdefault(name, set()).update(rowids)
         fresh = {name: rowids for name, rowids in reached.items() if rowids}
     return tuple(
-        Objection(table, column, HELD_BACK_PARENT, f"refers to a row of {parent} that is held back", _array(rowids))
+        Objection(
+            table,
+            column,
+            HELD_BACK_PARENT,
+            f"refers to a row of {parent} that cannot be carried",
+            _array(rowids),
+            is_consequence=True,
+        )
         for (table, column, parent), rowids in found.items()
         if rowids
     )
@@ -71,7 +89,7 @@ def _columns(key: TargetForeignKey) -> ForeignKeyColumns:
 
 
 def _orphans(
-    connection: sqlite3.Connection, table: str, keys: Mapping[ForeignKeyColumns, TargetForeignKey]
+    connection: sqlite3.Connection, source: SourceCatalog, table: str, keys: set[ForeignKeyColumns]
 ) -> Iterator[Objection]:
     """Orphans by ``foreign_key_check`` where SQLite declares the same key, by an anti-join where it does not."""
     declared = _declared_foreign_keys(connection, table)
@@ -81,8 +99,9 @@ def _orphans(
         for row in connection.execute(f"PRAGMA foreign_key_check({quoted(table)})"):
             if row[3] in shared:
                 rowids[shared[row[3]]].append(row[1])
-    for columns in keys.keys() - set(shared.values()):
-        rowids[columns] = [rowid for (rowid,) in connection.execute(_orphans_sql(table, columns))]
+    for columns in keys - set(shared.values()):
+        sql = _orphans_sql(table, columns, has_parent=columns[1] in source.tables)
+        rowids[columns] = [rowid for (rowid,) in connection.execute(sql)]
     for columns, found in rowids.items():
         if found:
             named, parent, _ = columns
@@ -104,9 +123,12 @@ def _declared_foreign_keys(connection: sqlite3.Connection, table: str) -> dict[i
     }
 
 
-def _orphans_sql(table: str, columns: ForeignKeyColumns) -> str:
+def _orphans_sql(table: str, columns: ForeignKeyColumns, *, has_parent: bool) -> str:
+    """Rows without their parent; all that name one where the file has no such table at all."""
     named, parent, parent_columns = columns
     filled = " AND ".join(f"child.{quoted(name)} IS NOT NULL" for name in named)
+    if not has_parent:
+        return f"SELECT child.rowid FROM {quoted(table)} child WHERE {filled}"
     matches = " AND ".join(
         f"parent.{quoted(there)} = child.{quoted(here)}" for here, there in zip(named, parent_columns, strict=True)
     )

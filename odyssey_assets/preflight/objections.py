@@ -25,13 +25,17 @@ Rowids = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Objection:
-    """Rows of one table that share one reason; ``rowids`` are SQLite's, in any order, each once."""
+    """Rows of one table that share one reason; ``rowids`` are SQLite's, in any order, each once.
+
+    ``is_consequence`` marks rows with nothing wrong in themselves, which follow another row into quarantine.
+    """
 
     table: str
     column: str | None
     kind: str
     detail: str
     rowids: Rowids
+    is_consequence: bool = False
 
 
 def rows_by_table(objections: Iterable[Objection]) -> dict[str, Rowids]:
@@ -56,12 +60,13 @@ def findings_of(
 
 def _findings(objection: Objection, connection: sqlite3.Connection, key: tuple[str, ...]) -> Iterator[Finding]:
     listed = np.sort(objection.rowids)[:FINDINGS_LISTED]
+    severity = Severity.WARNING if objection.is_consequence else Severity.ERROR
     for row_key in keys_of_rows(connection, objection.table, key, listed):
-        yield Finding(Severity.ERROR, objection.kind, objection.table, objection.column, row_key, 1, objection.detail)
+        yield Finding(severity, objection.kind, objection.table, objection.column, row_key, 1, objection.detail)
     remaining = len(objection.rowids) - len(listed)
     if remaining:
         detail = f"{objection.detail} ({remaining:,} more rows)"
-        yield Finding(Severity.ERROR, objection.kind, objection.table, objection.column, None, remaining, detail)
+        yield Finding(severity, objection.kind, objection.table, objection.column, None, remaining, detail)
 
 
 def keys_of_rows(

@@ -20,7 +20,7 @@ def soft_reference_findings(connection: sqlite3.Connection, source: SourceCatalo
         sql = _list_sql(reference) if reference.is_list else _single_sql(reference)
         count, first = connection.execute(f"SELECT count(*), min(row) FROM ({sql})").fetchone()
         if count:
-            what = "rows list" if reference.is_list else "rows name"
+            verb = "list" if reference.is_list else "name"
             yield Finding(
                 Severity.WARNING,
                 DANGLING,
@@ -28,7 +28,7 @@ def soft_reference_findings(connection: sqlite3.Connection, source: SourceCatalo
                 reference.column,
                 _key(connection, reference.table, child.primary_key, first),
                 count,
-                f"{count:,} {what} a {reference.parent} that does not exist",
+                f"rows that {verb} a {reference.parent} that does not exist: {count:,}",
             )
 
 

@@ -24,7 +24,7 @@ from odyssey_assets.target.catalog import TargetCatalog
 
 @dataclass(frozen=True)
 class SourceExamination:
-    """``objections`` name rows that cannot be carried, ``row_findings`` tell of them, ``other_findings`` of the rest."""
+    """``objections`` are rows that cannot be carried, ``row_findings`` tell of them, ``other_findings`` of the rest."""
 
     objections: tuple[Objection, ...]
     row_findings: tuple[Finding, ...]
@@ -91,7 +91,7 @@ def _ask_sqlite(
     if damage:
         return (), damage
     with open_snapshot(snapshot) as connection:
-        return key_objections(connection, target, tables), tuple(soft_reference_findings(connection, source))
+        return key_objections(connection, source, target, tables), tuple(soft_reference_findings(connection, source))
 
 
 def _migration_findings(source: SourceCatalog) -> tuple[Finding, ...]:

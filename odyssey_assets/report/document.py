@@ -11,6 +11,7 @@ from odyssey_assets.compare.differences import Difference
 from odyssey_assets.errors import EXIT_DONE, EXIT_INTEGRITY, FindingsError, OdysseyError
 from odyssey_assets.findings import Finding
 from odyssey_assets.model.privacy import is_secret, shown_key
+from odyssey_assets.preflight.run import PreflightVerdict
 from odyssey_assets.source.snapshot import Snapshot
 from odyssey_assets.sync.outcome import Outcome, TableOutcome
 
@@ -28,6 +29,17 @@ def outcome_document(outcome: Outcome, *, show_values: bool = False) -> Document
         "snapshot": snapshot_document(outcome.snapshot),
         "tables": [_table_document(table, show_values=show_values) for table in outcome.tables],
         "seconds": {phase: round(seconds, 3) for phase, seconds in outcome.seconds.items()},
+    }
+
+
+def preflight_document(verdict: PreflightVerdict) -> Document:
+    """The document of a preflight."""
+    return {
+        "ok": verdict.ok,
+        "source": verdict.source,
+        "target": verdict.target,
+        "findings": [finding_document(finding) for finding in verdict.findings],
+        "harmless": list(verdict.harmless),
     }
 
 

@@ -1,4 +1,4 @@
-"""The schema ``odyssey_sync``: our own tables in the target, outside Prisma's sight, and the versions they went through.
+"""The schema ``odyssey_sync``: our own tables in the target, outside Prisma's sight, and their versions.
 
 Belongs here: making and upgrading them. Does not belong here: what is written into them (``quarantine``, ``ledger``).
 """

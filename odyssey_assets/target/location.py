@@ -3,6 +3,8 @@
 Belongs here: choosing. Does not belong here: starting it (``embedded``), or URLs (``url``).
 """
 
+from pathlib import Path
+
 from odyssey_assets.configuration import Settings
 from odyssey_assets.target.embedded import ensure_database, ensure_running
 from odyssey_assets.target.url import TargetUrl, parse_target_url
@@ -19,6 +21,13 @@ def locate_target(settings: Settings) -> TargetUrl:
 def locate_dagster_storage(settings: Settings) -> TargetUrl:
     """The database of Dagster's own storage, embedded where no URL was given."""
     return parse_target_url(settings.dagster_postgres_url or _embedded_uri(settings, DAGSTER_DATABASE))
+
+
+def embedded_data_dir(settings: Settings) -> Path | None:
+    """Where the target keeps its data, if it is the embedded server; else it may be on another machine."""
+    if settings.postgres_url:
+        return None
+    return ensure_running(settings.state_dir).data_dir
 
 
 def _embedded_uri(settings: Settings, database: str) -> str:

@@ -1,9 +1,7 @@
 """The vocabulary of declarations names and types things as Prisma does."""
 
-from collections.abc import Iterator
-
 import pytest
-from sqlalchemy import Column, DefaultClause
+from sqlalchemy import Column, DefaultClause, MetaData
 
 from odyssey_assets.model import columns as vocabulary
 from odyssey_assets.model.columns import (
@@ -26,10 +24,9 @@ from odyssey_assets.model.kinds import Kind, kind_of
 
 
 @pytest.fixture(autouse=True)
-def own_metadata(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def own_metadata(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tables of these tests must not become tables of Odyssey."""
-    monkeypatch.setattr(vocabulary, "metadata", type(vocabulary.metadata)())
-    yield
+    monkeypatch.setattr(vocabulary, "metadata", MetaData())
 
 
 def default_of(column: Column[object]) -> str | None:

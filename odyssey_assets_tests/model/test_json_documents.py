@@ -98,7 +98,7 @@ def test_all_spellings_of_a_document_are_one(data: st.DataObject) -> None:
     assert canonical_document(canonical) == canonical
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(pairs())
 def test_equality_is_the_one_of_jsonb(postgres: psycopg.Connection, texts: tuple[str, str]) -> None:
     verdict = postgres.execute("SELECT %s::jsonb = %s::jsonb, %s::jsonb::text", (*texts, texts[0])).fetchone()
@@ -107,7 +107,7 @@ def test_equality_is_the_one_of_jsonb(postgres: psycopg.Connection, texts: tuple
     assert canonical_document(verdict[1]) == canonical_document(texts[0])
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(pairs(), st.data())
 def test_texts_that_are_nearly_json_are_judged_as_jsonb_judges(
     postgres: psycopg.Connection, texts: tuple[str, str], data: st.DataObject

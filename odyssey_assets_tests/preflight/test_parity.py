@@ -64,7 +64,9 @@ def test_an_empty_schema_is_not_a_matter_of_parity(application: TargetUrl) -> No
 
 
 def test_missing_tables_and_columns_are_left_to_the_pairing(application: TargetUrl) -> None:
-    found = catalog_after(application, 'DROP TABLE "Vote" CASCADE; ALTER TABLE "Feedback" DROP COLUMN "userId" CASCADE')
+    found = catalog_after(
+        application, 'DROP TABLE "Vote" CASCADE; ALTER TABLE "Feedback" DROP COLUMN "featureId" CASCADE'
+    )
     assert parity_findings(found, 5) == ()
 
 
@@ -99,15 +101,15 @@ def test_missing_tables_and_columns_are_left_to_the_pairing(application: TargetU
             "expected NOT NULL, found a column that takes NULL; the application cannot read a row with one",
         ),
         (
-            'ALTER TABLE "User" ALTER "image" SET NOT NULL',
+            'ALTER TABLE "User" ALTER "bio" SET NOT NULL',
             "changed_nullability",
-            "image",
+            "bio",
             "expected a column that takes NULL, found NOT NULL; rows without a value are refused",
         ),
         (
-            'ALTER TABLE "User" ALTER "name" TYPE varchar(9)',
+            'ALTER TABLE "User" ALTER "bio" TYPE varchar(9)',
             "changed_type",
-            "name",
+            "bio",
             "expected the type text, found character varying(9); longer text is refused",
         ),
         (
@@ -184,10 +186,10 @@ def test_a_changed_enum_is_found(application: TargetUrl, statements: str, detail
             "expected User_email_key UNIQUE btree (email), found none; nothing keeps duplicates out",
         ),
         (
-            'DROP INDEX "_SessionParticipants_B_index"',
+            'DROP INDEX "_SessionFacilitators_B_index"',
             "missing_index",
-            "_SessionParticipants",
-            "expected _SessionParticipants_B_index btree (B), found none; "
+            "_SessionFacilitators",
+            "expected _SessionFacilitators_B_index btree (B), found none; "
             "queries of the application will be slower",
         ),
         (
@@ -226,11 +228,11 @@ def test_a_changed_enum_is_found(application: TargetUrl, statements: str, detail
             "uniqueness is another",
         ),
         (
-            'DROP INDEX "_SessionParticipants_B_index"; '
-            'CREATE INDEX "_SessionParticipants_B_index" ON "_SessionParticipants" USING hash ("B")',
+            'DROP INDEX "_SessionFacilitators_B_index"; '
+            'CREATE INDEX "_SessionFacilitators_B_index" ON "_SessionFacilitators" USING hash ("B")',
             "changed_index",
-            "_SessionParticipants",
-            "expected _SessionParticipants_B_index btree (B), found _SessionParticipants_B_index hash (B); "
+            "_SessionFacilitators",
+            "expected _SessionFacilitators_B_index btree (B), found _SessionFacilitators_B_index hash (B); "
             "queries may be slower",
         ),
         (
@@ -241,10 +243,10 @@ def test_a_changed_enum_is_found(application: TargetUrl, statements: str, detail
             "PostgreSQL does not use it; repair it with REINDEX INDEX User_email_key",
         ),
         (
-            'CREATE UNIQUE INDEX one_name ON "User" (name) WHERE name IS NOT NULL',
+            'CREATE UNIQUE INDEX one_name ON "User" (bio) WHERE bio IS NOT NULL',
             "extra_unique_index",
             "User",
-            "expected no index one_name, found one_name UNIQUE btree (name) WHERE (name IS NOT NULL); "
+            "expected no index one_name, found one_name UNIQUE btree (bio) WHERE (bio IS NOT NULL); "
             "it refuses rows that the schema allows",
         ),
         (
@@ -254,19 +256,19 @@ def test_a_changed_enum_is_found(application: TargetUrl, statements: str, detail
             "expected AIUsageLog_pkey PRIMARY KEY (id), found none; nothing keeps duplicates and NULLs out",
         ),
         (
-            'ALTER TABLE "_SessionParticipants" DROP CONSTRAINT "_SessionParticipants_AB_pkey"; '
-            'CREATE UNIQUE INDEX "_SessionParticipants_AB_unique" ON "_SessionParticipants" ("A", "B")',
+            'ALTER TABLE "_SessionFacilitators" DROP CONSTRAINT "_SessionFacilitators_AB_pkey"; '
+            'CREATE UNIQUE INDEX "_SessionFacilitators_AB_unique" ON "_SessionFacilitators" ("A", "B")',
             "missing_primary_key",
-            "_SessionParticipants",
-            "expected _SessionParticipants_AB_pkey PRIMARY KEY (A, B), found the unique index "
-            "_SessionParticipants_AB_unique; logical replication and Prisma need one",
+            "_SessionFacilitators",
+            "expected _SessionFacilitators_AB_pkey PRIMARY KEY (A, B), found the unique index "
+            "_SessionFacilitators_AB_unique; logical replication and Prisma need one",
         ),
         (
-            'ALTER TABLE "_SessionParticipants" DROP CONSTRAINT "_SessionParticipants_AB_pkey", '
-            'ADD CONSTRAINT "_SessionParticipants_AB_pkey" PRIMARY KEY ("B", "A")',
+            'ALTER TABLE "_SessionFacilitators" DROP CONSTRAINT "_SessionFacilitators_AB_pkey", '
+            'ADD CONSTRAINT "_SessionFacilitators_AB_pkey" PRIMARY KEY ("B", "A")',
             "changed_primary_key",
-            "_SessionParticipants",
-            "expected _SessionParticipants_AB_pkey PRIMARY KEY (A, B), found _SessionParticipants_AB_pkey PRIMARY KEY "
+            "_SessionFacilitators",
+            "expected _SessionFacilitators_AB_pkey PRIMARY KEY (A, B), found _SessionFacilitators_AB_pkey PRIMARY KEY "
             "(B, A); rows may be told apart otherwise, and Prisma's next migration may fail",
         ),
         (
@@ -360,8 +362,8 @@ def test_a_foreign_key_that_prisma_does_not_make_is_found(application: TargetUrl
             "AIUsageLog.promptTokens is bigint instead of integer; it holds the same values",
         ),
         (
-            'ALTER TABLE "User" ALTER name TYPE varchar',
-            "User.name is character varying instead of text; it holds the same values",
+            'ALTER TABLE "User" ALTER bio TYPE varchar',
+            "User.bio is character varying instead of text; it holds the same values",
         ),
         (
             'ALTER TABLE "User" ADD extra text',
@@ -372,7 +374,7 @@ def test_a_foreign_key_that_prisma_does_not_make_is_found(application: TargetUrl
             "User.extra is not in the schema; rows get 7",
         ),
         (
-            'ALTER TABLE "User" RENAME name TO old; ALTER TABLE "User" ADD name text; ALTER TABLE "User" DROP old',
+            'ALTER TABLE "User" RENAME bio TO old; ALTER TABLE "User" ADD bio text; ALTER TABLE "User" DROP old',
             "User has its columns in another order; rows are carried by name",
         ),
         (
@@ -384,7 +386,7 @@ def test_a_foreign_key_that_prisma_does_not_make_is_found(application: TargetUrl
             "PostgreSQL has the enum mood besides those of the schema",
         ),
         (
-            'CREATE INDEX by_name ON "User" (lower(name))',
+            'CREATE INDEX by_name ON "User" (lower(bio))',
             "User has the index by_name besides those of the schema",
         ),
         (
