@@ -10,8 +10,16 @@ from sqlalchemy import Table
 
 from odyssey_assets.checks import check_key, check_result, check_specs
 from odyssey_assets.errors import OdysseyError, UnreachableError
-from odyssey_assets.metadata import MIGRATE_MODE, MODE_TAG, SQLITE_ASSET, asset_key, outcome_metadata, table_metadata
-from odyssey_assets.model.schema import ALL_VERSIONS, parents_of, tables_in_order
+from odyssey_assets.metadata import (
+    MIGRATE_MODE,
+    MODE_TAG,
+    POOL,
+    SQLITE_ASSET,
+    asset_key,
+    outcome_metadata,
+    table_metadata,
+)
+from odyssey_assets.model.schema import parents_of, tables_in_order
 from odyssey_assets.resources import OdysseyEngine
 from odyssey_assets.sync.outcome import Outcome, TableStatus
 
@@ -38,8 +46,6 @@ def table_spec(table: Table) -> dg.AssetSpec:
         owners=OWNERS,
         tags={"odyssey/domain": table.info["domain"].value, "odyssey/side": "target"},
         metadata=table_metadata(table),
-        # A table that the source's version lacks is reported as absent and not materialized.
-        skippable=len(table.info["versions"]) < len(ALL_VERSIONS),
     )
 
 
@@ -48,6 +54,7 @@ def table_spec(table: Table) -> dg.AssetSpec:
     specs=[table_spec(table) for table in tables_in_order()],
     check_specs=[spec for table in tables_in_order() for spec in check_specs(table)],
     can_subset=True,
+    pool=POOL,
     description="Takes one snapshot of SQLite, brings the selected tables into PostgreSQL in one transaction, and "
     "commits only when every cell is proven equal.",
 )

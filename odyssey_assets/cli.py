@@ -231,7 +231,9 @@ def sample(file: Path, scale: float, schema: str, dates: str, seed: int, as_json
 @reporting
 def dev(host: str, port: int, debug: bool) -> int:
     """Start the Dagster UI and daemon until interrupted."""
-    from odyssey_assets.instance import prepare_instance
+    import dagster as dg
+
+    from odyssey_assets.instance import close_broken_off_runs, prepare_instance
     from odyssey_assets.processes import serve_ui
 
     settings = settings_from_environment()
@@ -239,6 +241,8 @@ def dev(host: str, port: int, debug: bool) -> int:
         settings = replace(settings, sqlite_path=sample_source(settings))
         os.environ[ENV_SQLITE] = str(settings.sqlite_path)
     prepare_instance(settings)
+    with dg.DagsterInstance.get() as instance:
+        close_broken_off_runs(settings, instance)
     return serve_ui(settings, host, port)
 
 

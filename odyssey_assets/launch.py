@@ -4,6 +4,7 @@ Belongs here: selection, run configuration, execution, and fetching the run's re
 (``cli``) or what is shown (``console``).
 """
 
+import uuid
 from collections.abc import Iterable, Mapping
 
 import dagster as dg
@@ -11,7 +12,7 @@ import dagster as dg
 from odyssey_assets.configuration import Settings
 from odyssey_assets.definitions import build_definitions
 from odyssey_assets.errors import ConfigurationError, OdysseyError
-from odyssey_assets.instance import prepare_instance
+from odyssey_assets.instance import COMMAND_TAG, close_broken_off_runs, marked_as_running, prepare_instance
 from odyssey_assets.model.schema import tables_in_order
 from odyssey_assets.processes import running_ui
 from odyssey_assets.progress import OnProgress, listening
@@ -61,12 +62,15 @@ def launch(
         # The command line tells progress itself; errors reach it through the report.
         "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
     }
-    with dg.DagsterInstance.get() as instance, listening(on_progress):
+    run_id = str(uuid.uuid4())
+    with dg.DagsterInstance.get() as instance, listening(on_progress), marked_as_running(settings, run_id):
+        close_broken_off_runs(settings, instance)
         result = definitions.resolve_job_def(job).execute_in_process(
             run_config=run_config,
             instance=instance,
             raise_on_error=False,
-            tags={"odyssey/started_by": "command line"},
+            tags=COMMAND_TAG,
+            run_id=run_id,
         )
     document = read_report(settings.report_dir, result.run_id)
     if document is None:

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
-from sqlalchemy import Table
+from sqlalchemy import Column, Table
+from sqlalchemy.dialects import postgresql
 
 from odyssey_assets.compare.checks import CheckResult
 from odyssey_assets.compare.differences import Difference
 from odyssey_assets.model.identifiers import quoted
-from odyssey_assets.model.kinds import kind_of
+from odyssey_assets.model.kinds import Kind, kind_of
 from odyssey_assets.report.document import difference_document
 from odyssey_assets.sync.outcome import Outcome, TableOutcome
 
@@ -31,7 +32,12 @@ MIGRATE_MODE = "migrate"
 """A run with this mode refuses tables that hold other rows; every other run applies the differences."""
 
 WRITES_TAG = {"odyssey/writes": "true"}
-"""On every run that may write; ``dagster.yaml`` lets one of them run at a time."""
+"""On every run of a job that may write, to find them by; runs started from an asset's page carry no job's tags."""
+
+POOL = "odyssey_postgres"
+"""Of the one op; ``dagster.yaml`` lets one run of it at a time through, whichever job or page started it."""
+
+_DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
 
 
 def asset_key(table: str) -> dg.AssetKey:
@@ -53,7 +59,7 @@ def column_schema(table: Table) -> dg.TableSchema:
         columns=[
             dg.TableColumn(
                 name=column.name,
-                type=str(column.type) if kind_of(column) != "enum" else str(getattr(column.type, "name", "enum")),
+                type=_type_name(column),
                 description="JSON document" if column.info["json"] else None,
                 constraints=dg.TableColumnConstraints(
                     nullable=bool(column.nullable), unique=_is_unique(table, column.name)
@@ -62,6 +68,13 @@ def column_schema(table: Table) -> dg.TableSchema:
             for column in table.columns
         ]
     )
+
+
+def _type_name(column: Column[Any]) -> str:
+    """The type as PostgreSQL itself names it."""
+    if kind_of(column) is Kind.ENUM:
+        return str(column.type.name)  # type: ignore[attr-defined]
+    return str(column.type.compile(dialect=_DIALECT)).lower()
 
 
 def column_lineage(table: Table) -> dg.TableColumnLineage:

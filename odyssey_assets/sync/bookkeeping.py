@@ -27,6 +27,38 @@ UPGRADES: tuple[tuple[str, ...], ...] = (
         """,
         "CREATE INDEX quarantine_table_idx ON odyssey_sync.quarantine (schema_name, table_name)",
     ),
+    (
+        """
+        CREATE TABLE odyssey_sync.publication (
+            id bigint PRIMARY KEY,
+            schema_name text NOT NULL,
+            run_id text NOT NULL,
+            snapshot_id text NOT NULL,
+            snapshot_sha256 text NOT NULL,
+            snapshot_bytes bigint NOT NULL,
+            taken_at timestamp(3) with time zone NOT NULL,
+            published_at timestamp(3) with time zone NOT NULL DEFAULT now(),
+            source_version integer NOT NULL,
+            source_identity text,
+            migrations jsonb NOT NULL)
+        """,
+        """
+        CREATE TABLE odyssey_sync.published_table (
+            publication_id bigint NOT NULL REFERENCES odyssey_sync.publication (id),
+            schema_name text NOT NULL,
+            table_name text NOT NULL,
+            server_version integer NOT NULL,
+            column_names jsonb NOT NULL,
+            source_rows bigint NOT NULL,
+            target_rows bigint NOT NULL,
+            held_rows bigint NOT NULL,
+            digest_algorithm text NOT NULL,
+            source_digest text NOT NULL,
+            target_digest text NOT NULL,
+            nulls jsonb NOT NULL,
+            PRIMARY KEY (schema_name, table_name, publication_id))
+        """,
+    ),
 )
 """Statements by version, oldest first; a version that was ever released is never edited, only followed by another."""
 

@@ -6,10 +6,13 @@ Belongs here: bringing the two readers, the comparison and the checks together. 
 import time
 from pathlib import Path
 
+from sqlalchemy import Table
+
 from odyssey_assets.compare.checks import check_table
 from odyssey_assets.compare.rows import compare_rows
 from odyssey_assets.findings import Severity
 from odyssey_assets.model.carried import CarriedTable
+from odyssey_assets.model.columns import metadata
 from odyssey_assets.model.identifiers import quoted
 from odyssey_assets.model.schema import schema_of_version
 from odyssey_assets.prefetch import prefetched
@@ -48,8 +51,7 @@ def prove_table(
             session.request.scratch_dir,
             keep=keep,
         )
-    declared = schema_of_version(session.source.version).tables[table.name]
-    facts = foreign_key_facts(session.connection, catalog, declared)
+    facts = foreign_key_facts(session.connection, catalog, _declared(session, table.name))
     checks = check_table(
         table,
         carried_row_count(session, table, survey),
@@ -72,6 +74,11 @@ def prove_table(
         bytes=table_bytes(session, table.name),
         carried=table,
     )
+
+
+def _declared(session: Session, table: str) -> Table:
+    """The table as the source's version has it; a file between two versions may hold one that only newer ones have."""
+    return schema_of_version(session.source.version).tables.get(table, metadata.tables[table])
 
 
 def table_bytes(session: Session, table: str) -> int:

@@ -56,8 +56,9 @@ def _require_no_misfits(table: CarriedTable, batch: SourceBatch, misfits: tuple[
     if not misfits:
         return
     misfit = misfits[0]
-    row = batch.rows.slice(int(misfit.rows[0]), 1).to_pylist()[0]
-    key = shown_key(table.name, {name: row[name] for name in table.key})
+    row = int(misfit.rows[0])
+    # Of the key alone: other columns may hold dates beyond Python's.
+    key = shown_key(table.name, {name: batch.rows.column(name)[row].as_py() for name in table.key})
     named = ", ".join(f"{name}={value!r}" for name, value in key.items())
     raise IntegrityError(
         f"{table.name}.{misfit.column} holds a value that PostgreSQL cannot take ({misfit.reason}) in row {named}.",

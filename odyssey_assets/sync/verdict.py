@@ -23,7 +23,7 @@ def problem_of(outcomes: Mapping[str, TableOutcome], in_the_way: Mapping[str, Ta
 
     ``in_the_way`` are tables a migration found filled with other rows.
     """
-    if in_the_way:
+    if any(outcome.different_rows for outcome in in_the_way.values()):
         told = _listing([_what_sync_would_do(outcome) for outcome in in_the_way.values()])
         return (
             f"PostgreSQL already holds rows that differ from the snapshot, and nothing was changed. {told}.",

@@ -19,7 +19,8 @@ from odyssey_assets.sample.writer import write_sample
 from odyssey_assets_tests.oracle_catalog import FACTS_DIR
 
 FACTS: dict[str, Any] = json.loads((FACTS_DIR / "schema_v5.json").read_text(encoding="utf-8"))["tables"]
-CHECKS = {"row_count", "nulls", "foreign_keys", "rows_equal"}
+CHECKS = {"row_count", "nulls", "foreign_keys", "rows_equal", "quarantine"}
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 @pytest.fixture
@@ -45,15 +46,16 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 
 def materialized(
-    instance: dg.DagsterInstance, source: Path, selection: dg.AssetSelection | None = None, **engine: Any
+    instance: dg.DagsterInstance, source: Path | None, selection: dg.AssetSelection | None = None, **engine: Any
 ) -> dg.ExecuteInProcessResult:
     """Materialize a selection, everything without one, as the UI does: through the assets and no job."""
     return dg.materialize(
         [sqlite_database, odyssey_tables],
         instance=instance,
-        resources={"odyssey": OdysseyEngine(sqlite_path=str(source), **engine)},
+        resources={"odyssey": OdysseyEngine(sqlite_path=str(source or ""), **engine)},
         selection=selection,
         raise_on_error=False,
+        run_config=QUIET,
     )
 
 

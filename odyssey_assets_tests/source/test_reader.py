@@ -1,6 +1,6 @@
-"""A table of a SQLite file comes out as it is: every row, every value, and what cannot be carried named by its row.
+"""A table of a SQLite file comes out as it is: every row, every value, in order.
 
-Belongs here: reading real files. Does not belong here: each way a value can be wrong (``test_values``).
+Belongs here: reading real files. Does not belong here: values that cannot be carried (``test_reader_misfits``).
 """
 
 import sqlite3
@@ -9,58 +9,18 @@ from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from odyssey_assets.model.carried import CarriedColumn, CarriedTable
-from odyssey_assets.model.kinds import CANONICAL_TYPE, Kind
+from odyssey_assets.model.kinds import Kind
 from odyssey_assets.source import reader
-from odyssey_assets.source.reader import SourceBatch, read_table
-from odyssey_assets.source.survey import LEGAL_CLASSES, survey_table
+from odyssey_assets.source.reader import read_table
+from odyssey_assets.source.survey import survey_table
 from odyssey_assets.source.values import Reason
 from odyssey_assets_tests.source.conftest import Files
-
-TARGET_TYPES = {
-    Kind.TEXT: "text",
-    Kind.JSON: "jsonb",
-    Kind.ENUM: "Role",
-    Kind.INTEGER: "bigint",
-    Kind.DOUBLE: "double precision",
-    Kind.BOOLEAN: "boolean",
-    Kind.MOMENT: "timestamp without time zone",
-}
-NINE = datetime(2025, 10, 10, 9)
-NINE_MILLISECONDS = 1_760_086_800_000
-Misfits = dict[tuple[str, Reason], list[int]]
-
-
-def table_of(name: str, **kinds: Kind) -> CarriedTable:
-    columns = tuple(
-        CarriedColumn(column, kind, TARGET_TYPES[kind], labels=("USER", "ADMIN") if kind is Kind.ENUM else ())
-        for column, kind in kinds.items()
-    )
-    return CarriedTable(name, columns, tuple(kinds)[:1])
-
-
-def batches_of(path: Path, table: CarriedTable) -> list[SourceBatch]:
-    return list(read_table(path, table, survey_table(path, table.name, table.kinds), with_rowids=True))
-
-
-def rows_of(path: Path, table: CarriedTable) -> tuple[list[tuple[object, ...]], Misfits]:
-    """All rows, and the rowids of misfits by column and reason."""
-    rows: list[tuple[object, ...]] = []
-    misfits: Misfits = {}
-    for batch in batches_of(path, table):
-        assert batch.rows.schema == pa.schema([(each.name, CANONICAL_TYPE[each.kind]) for each in table.columns])
-        assert batch.rowids is not None
-        assert len(batch.rowids) == batch.rows.num_rows > 0
-        rows.extend(tuple(row.values()) for row in batch.rows.to_pylist())
-        for misfit in batch.misfits:
-            named = batch.rowids.take(pa.array(misfit.rows)).to_pylist()
-            misfits.setdefault((misfit.column, misfit.reason), []).extend(named)
-    return rows, misfits
+from odyssey_assets_tests.source.reading import NINE, NINE_MILLISECONDS, batches_of, rows_of, table_of
 
 
 def test_each_kind_is_read(files: Files) -> None:
@@ -86,81 +46,6 @@ def test_each_kind_is_read(files: Files) -> None:
         ],
         {},
     )
-
-
-STORED = {"integer": 1, "real": 1.5, "text": "USER", "blob": b"USER", "null": None}
-READ_AS = {
-    Kind.TEXT: "USER",
-    Kind.JSON: "USER",
-    Kind.ENUM: "USER",
-    Kind.INTEGER: 1,
-    Kind.DOUBLE: 1.5,
-    Kind.BOOLEAN: True,
-    Kind.MOMENT: datetime(1970, 1, 1, 0, 0, 0, 1000),
-}
-OTHER_REASON = {(Kind.JSON, "text"): Reason.NOT_JSON, (Kind.MOMENT, "text"): Reason.NOT_A_DATE}
-"""What stands against these values, though their storage class is legal."""
-
-
-@pytest.mark.parametrize("kind", Kind)
-@pytest.mark.parametrize("stored", STORED)
-def test_a_storage_class_is_legal_or_a_misfit(files: Files, kind: Kind, stored: str) -> None:
-    path = files.with_rows("T", ["v"], [(STORED[stored],), (None,)])
-    rows, misfits = rows_of(path, table_of("T", v=kind))
-    reason = OTHER_REASON.get((kind, stored))
-    if stored not in LEGAL_CLASSES[kind]:
-        reason = Reason.STORAGE_CLASS
-    assert misfits == ({("v", reason): [1]} if reason else {})
-    assert rows == [(None if reason or stored == "null" else READ_AS[kind],), (None,)]
-
-
-@pytest.mark.parametrize("kind", Kind)
-def test_all_storage_classes_in_one_column(files: Files, kind: Kind) -> None:
-    path = files.with_rows("T", ["v"], [(value,) for value in STORED.values()])
-    rows, misfits = rows_of(path, table_of("T", v=kind))
-    illegal = [at for at, stored in enumerate(STORED, start=1) if stored not in LEGAL_CLASSES[kind]]
-    assert misfits.pop(("v", Reason.STORAGE_CLASS)) == illegal
-    other = {reason: [3] for (of_kind, _), reason in OTHER_REASON.items() if of_kind is kind}
-    assert {reason: named for (_, reason), named in misfits.items()} == other
-    kept = {at for at in range(1, 5) if at not in illegal} - ({3} if other else set())
-    assert [at for at, (value,) in enumerate(rows, start=1) if value is not None] == sorted(kept)
-
-
-def test_what_affinity_lets_through_is_a_misfit_of_its_row(files: Files) -> None:
-    path = files.with_rows(
-        "T",
-        ["t TEXT", "i INTEGER", "d REAL", "b BOOLEAN", "m DATETIME"],
-        [
-            (7, "12", "0.25", "1", str(NINE_MILLISECONDS)),
-            (b"x", 1.5, "x", "true", 0.5),
-            ("a", "", b"", "", b""),
-            ("b", 2.0, 2, 1.0, "2025-10-10 09:00:00"),
-        ],
-    )
-    table = table_of("T", t=Kind.TEXT, i=Kind.INTEGER, d=Kind.DOUBLE, b=Kind.BOOLEAN, m=Kind.MOMENT)
-    assert rows_of(path, table) == (
-        [
-            ("7", 12, 0.25, True, NINE),
-            (None, None, None, None, None),
-            ("a", None, None, None, None),
-            ("b", 2, 2.0, True, NINE),
-        ],
-        {
-            ("t", Reason.STORAGE_CLASS): [2],
-            ("i", Reason.STORAGE_CLASS): [2, 3],
-            ("d", Reason.STORAGE_CLASS): [2, 3],
-            ("b", Reason.STORAGE_CLASS): [2, 3],
-            ("m", Reason.STORAGE_CLASS): [2, 3],
-        },
-    )
-
-
-def test_dates_of_all_forms_stand_in_one_column(files: Files) -> None:
-    dates = [NINE_MILLISECONDS, "2025-10-10T09:00:00.000+00:00", None, "2025-10-10 09:00:00", "soon", 1_760_086_800]
-    path = files.with_rows("T", ["m DATETIME"], [(date,) for date in dates])
-    rows, misfits = rows_of(path, table_of("T", m=Kind.MOMENT))
-    assert rows == [(NINE,), (NINE,), (None,), (NINE,), (None,), (None,)]
-    assert misfits == {("m", Reason.NOT_A_DATE): [5], ("m", Reason.DATE_IN_SECONDS): [6]}
 
 
 def test_an_empty_table_has_no_batch(files: Files) -> None:
@@ -209,16 +94,6 @@ def test_a_first_batch_of_nulls_does_not_decide_the_types(files: Files, monkeypa
     }
 
 
-def test_a_misfit_in_a_later_batch_names_the_position_within_its_batch(
-    files: Files, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(reader, "BATCH_ROWS", 16)
-    path = files.with_rows("T", ["i INTEGER"], [(number if number != 50 else "x",) for number in range(60)])
-    table = table_of("T", i=Kind.INTEGER)
-    assert rows_of(path, table)[1] == {("i", Reason.STORAGE_CLASS): [51]}
-    assert all(each.rows.max() < 16 for batch in batches_of(path, table) for each in batch.misfits)
-
-
 def test_columns_go_by_name(files: Files) -> None:
     path = files.with_rows("T", ["late TEXT", "unknown BLOB", "id TEXT", "n INTEGER"], [("later", b"?", "1", 9)])
     assert rows_of(path, table_of("T", id=Kind.TEXT, n=Kind.INTEGER, late=Kind.TEXT)) == ([("1", 9, "later")], {})
@@ -246,17 +121,6 @@ def test_long_text_comes_whole(files: Files) -> None:
     texts = ["é" * 500_000, "x" * 1_048_577, ""]
     path = files.with_rows("T", ["t TEXT"], [(text,) for text in texts])
     assert rows_of(path, table_of("T", t=Kind.TEXT)) == ([(text,) for text in texts], {})
-
-
-def test_text_that_is_not_utf_8_and_text_with_a_nul_are_misfits(files: Files) -> None:
-    path = files.with_statements(
-        "CREATE TABLE T (t TEXT)",
-        "INSERT INTO T VALUES ('good'), (CAST(x'61ff62' AS TEXT)), (CAST(x'610062' AS TEXT)), (CAST(x'c3a9' AS TEXT))",
-    )
-    assert rows_of(path, table_of("T", t=Kind.TEXT)) == (
-        [("good",), (None,), (None,), ("é",)],
-        {("t", Reason.NOT_UTF8): [2], ("t", Reason.NUL_CHARACTER): [3]},
-    )
 
 
 def test_rows_come_in_rowid_order_with_their_rowids(files: Files) -> None:

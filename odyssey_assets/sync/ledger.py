@@ -1,0 +1,177 @@
+"""The ledger: what was published when, from which snapshot, with the digests of both sides.
+
+It is written in the transaction it tells of, so it is true or not there at all.
+
+Belongs here: writing and reading entries. Does not belong here: drawing conclusions from them (``delta``, ``tampering``,
+``guards``).
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import pyarrow as pa
+from adbc_driver_manager.dbapi import Connection
+
+from odyssey_assets.compare.digest import ALGORITHM
+from odyssey_assets.sync.bookkeeping import SCHEMA, bookkeeping_version, ensure_bookkeeping
+from odyssey_assets.sync.session import Session
+from odyssey_assets.target.connection import query
+from odyssey_assets.target.digests import TargetDigest
+
+
+@dataclass(frozen=True)
+class Publication:
+    """The last time anything was published into a schema. ``source_identity`` is Prisma's id of its first migration."""
+
+    id: int
+    snapshot_id: str
+    snapshot_bytes: int
+    run_id: str
+    published_at: str
+    source_identity: str | None
+    migrations: tuple[str, ...]
+    source_rows: int
+
+
+@dataclass(frozen=True)
+class LedgerEntry:
+    """What the ledger says of one table.
+
+    ``source_digest`` is None where it was made by another version of the digest; ``nulls`` counts by column on either
+    side, which were equal.
+    """
+
+    table: str
+    publication: int
+    snapshot_id: str
+    snapshot_bytes: int
+    server_version: int
+    columns: tuple[str, ...]
+    rows: int
+    held_rows: int
+    source_digest: int | None
+    target: TargetDigest
+    nulls: Mapping[str, int]
+
+
+def last_publication(connection: Connection, schema: str) -> Publication | None:
+    """The newest entry of a schema, or None where nothing was ever published."""
+    if bookkeeping_version(connection) < _SINCE_VERSION:
+        return None
+    rows = query(connection, _LAST_SQL, [schema])
+    if not rows:
+        return None
+    (row,) = rows
+    return Publication(
+        int(str(row["id"])),
+        str(row["snapshot_id"]),
+        int(str(row["snapshot_bytes"])),
+        str(row["run_id"]),
+        str(row["published_at"]),
+        None if row["source_identity"] is None else str(row["source_identity"]),
+        tuple(json.loads(str(row["migrations"]))),
+        int(str(row["source_rows"])),
+    )
+
+
+def read_ledger(connection: Connection, schema: str) -> dict[str, LedgerEntry]:
+    """The newest entry of every table of a schema."""
+    if bookkeeping_version(connection) < _SINCE_VERSION:
+        return {}
+    return {str(row["table_name"]): _entry(row) for row in query(connection, _ENTRIES_SQL, [schema])}
+
+
+def write_publication(session: Session, entries: Iterable[LedgerEntry]) -> None:
+    """Add a publication with its tables. The ``publication`` and snapshot of the entries given do not count."""
+    ensure_bookkeeping(session.connection)
+    snapshot, source = session.snapshot, session.source
+    (row,) = query(session.connection, "SELECT coalesce(max(id), 0) + 1 AS id FROM odyssey_sync.publication")
+    number = int(str(row["id"]))
+    _append(
+        session.connection,
+        "publication",
+        {
+            "id": pa.array([number], pa.int64()),
+            "schema_name": pa.array([session.schema]),
+            "run_id": pa.array([session.request.run_id]),
+            "snapshot_id": pa.array([snapshot.id]),
+            "snapshot_sha256": pa.array([snapshot.sha256]),
+            "snapshot_bytes": pa.array([snapshot.bytes], pa.int64()),
+            "taken_at": pa.array([snapshot.taken_at], pa.timestamp("us", "UTC")),
+            "source_version": pa.array([source.version], pa.int32()),
+            "source_identity": pa.array([source.identity], pa.string()),
+            "migrations": _json([json.dumps(source.migrations)]),
+        },
+    )
+    listed = list(entries)
+    _append(
+        session.connection,
+        "published_table",
+        {
+            "publication_id": pa.array([number] * len(listed), pa.int64()),
+            "schema_name": pa.array([session.schema] * len(listed), pa.string()),
+            "table_name": pa.array([each.table for each in listed], pa.string()),
+            "server_version": pa.array([each.server_version for each in listed], pa.int32()),
+            "column_names": _json([json.dumps(each.columns) for each in listed]),
+            "source_rows": pa.array([each.rows for each in listed], pa.int64()),
+            "target_rows": pa.array([each.target.rows for each in listed], pa.int64()),
+            "held_rows": pa.array([each.held_rows for each in listed], pa.int64()),
+            "digest_algorithm": pa.array([ALGORITHM] * len(listed), pa.string()),
+            "source_digest": pa.array([str(each.source_digest) for each in listed], pa.string()),
+            "target_digest": pa.array([str(each.target.total) for each in listed], pa.string()),
+            "nulls": _json([json.dumps(dict(each.nulls)) for each in listed]),
+        },
+    )
+
+
+def _append(connection: Connection, table: str, columns: Mapping[str, pa.Array]) -> None:
+    with connection.cursor() as cursor:
+        cursor.adbc_ingest(table, pa.table(dict(columns)), mode="append", db_schema_name=SCHEMA)
+
+
+def _json(texts: list[str]) -> pa.Array:
+    return pa.ExtensionArray.from_storage(pa.json_(pa.string()), pa.array(texts, pa.string()))
+
+
+def _entry(row: Mapping[str, object]) -> LedgerEntry:
+    is_comparable = row["digest_algorithm"] == ALGORITHM and row["source_digest"] != "None"
+    return LedgerEntry(
+        str(row["table_name"]),
+        int(str(row["publication_id"])),
+        str(row["snapshot_id"]),
+        int(str(row["snapshot_bytes"])),
+        int(str(row["server_version"])),
+        tuple(json.loads(str(row["column_names"]))),
+        int(str(row["source_rows"])),
+        int(str(row["held_rows"])),
+        int(str(row["source_digest"])) if is_comparable else None,
+        TargetDigest(int(str(row["target_rows"])), int(str(row["target_digest"]))),
+        json.loads(str(row["nulls"])),
+    )
+
+
+_SINCE_VERSION = 2
+"""The version of ``odyssey_sync`` that brought these tables."""
+
+_LAST_SQL = """
+SELECT p.id, p.snapshot_id, p.snapshot_bytes, p.run_id, p.published_at::text AS published_at, p.source_identity,
+       p.migrations::text AS migrations,
+       coalesce((SELECT sum(t.source_rows) FROM odyssey_sync.published_table t WHERE t.publication_id = p.id), 0)::bigint
+           AS source_rows
+FROM odyssey_sync.publication p
+WHERE p.schema_name = $1
+ORDER BY p.id DESC
+LIMIT 1
+"""
+
+_ENTRIES_SQL = """
+SELECT DISTINCT ON (t.table_name)
+       t.table_name, t.publication_id, p.snapshot_id, p.snapshot_bytes, t.server_version,
+       t.column_names::text AS column_names, t.source_rows, t.target_rows, t.held_rows, t.digest_algorithm,
+       t.source_digest, t.target_digest, t.nulls::text AS nulls
+FROM odyssey_sync.published_table t
+JOIN odyssey_sync.publication p ON p.id = t.publication_id
+WHERE t.schema_name = $1
+ORDER BY t.table_name, t.publication_id DESC
+"""
