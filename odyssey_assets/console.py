@@ -28,6 +28,7 @@ _WORDS = {
     Phase.APPLY: "applying differences",
     Phase.INDEX: "building keys and indexes of",
     Phase.PROOF: "proving",
+    Phase.RECORD: "writing the ledger",
     Phase.COMMIT: "committing",
 }
 

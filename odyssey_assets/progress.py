@@ -24,6 +24,7 @@ class Phase(StrEnum):
     APPLY = "apply"
     INDEX = "index"
     PROOF = "proof"
+    RECORD = "record"
     COMMIT = "commit"
 
 

@@ -4,7 +4,7 @@ Belongs here: what each check demands. Does not belong here: gathering the facts
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from odyssey_assets.compare.differences import Comparison, Difference
@@ -21,6 +21,7 @@ class CheckName(StrEnum):
     FOREIGN_KEYS = "foreign_keys"
     ROWS_EQUAL = "rows_equal"
     QUARANTINE = "quarantine"
+    TAMPERING = "tampering"
 
 
 CHECK_DESCRIPTIONS: dict[CheckName, str] = {
@@ -28,6 +29,7 @@ CHECK_DESCRIPTIONS: dict[CheckName, str] = {
     CheckName.NULLS: "Every column has as many NULLs on both sides, and required columns have none.",
     CheckName.FOREIGN_KEYS: "Every foreign key of the model exists, is validated, and has no orphans.",
     CheckName.ROWS_EQUAL: "Every cell of every row is equal on both sides.",
+    CheckName.TAMPERING: "Nobody but this project changed the table in PostgreSQL since it was published.",
     CheckName.QUARANTINE: "No row is held back (a warning until the source is mended).",
 }
 
@@ -59,13 +61,16 @@ def check_table(
     ``snapshot_rows`` is SQLite's own count of the rows that are carried, held against what was read; ``held_rows``
     is how many are not.
     """
-    return (
+    verdicts = (
         _row_count(snapshot_rows, comparison),
         _nulls(table, snapshot_rows, comparison),
         _foreign_keys(comparison, foreign_keys),
         _rows_equal(table, snapshot_rows, comparison),
         _quarantine(comparison, held_rows),
     )
+    if not comparison.basis:
+        return verdicts
+    return tuple(replace(verdict, detail=f"{verdict.detail} ({comparison.basis})") for verdict in verdicts)
 
 
 def _row_count(snapshot_rows: int, comparison: Comparison) -> CheckResult:

@@ -18,13 +18,14 @@ class DifferenceKind(StrEnum):
 
 @dataclass(frozen=True)
 class Difference:
-    """One row that is on one side only (``column`` is None), or one cell that differs."""
+    """One row that is on one side only (``column`` is None), or one cell that differs; ``note`` is for a person."""
 
     kind: DifferenceKind
     key: Mapping[str, object]
     column: str | None = None
     source_value: object = None
     target_value: object = None
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,8 @@ class Comparison:
 
     ``missing_rows``, ``extra_rows`` and ``changed_rows`` count every difference, ``listed`` holds the first few.
     ``source_nulls`` and ``target_nulls`` count NULLs by column over all rows that were read; ``columns`` are those
-    that were compared, which the checks hold against those that should have been.
+    that were compared, which the checks hold against those that should have been. ``source_digest`` is the content
+    digest of the source's rows. ``basis`` says what else than reading every row the verdict rests on, if anything.
     """
 
     table: str
@@ -46,6 +48,8 @@ class Comparison:
     extra_rows: int = 0
     changed_rows: int = 0
     listed: tuple[Difference, ...] = ()
+    source_digest: int | None = None
+    basis: str = ""
 
     @property
     def different_rows(self) -> int:

@@ -2,10 +2,10 @@
 
 Being a sum, it follows a change without reading the rest: take the old rows' part away, add the new rows'.
 
-Belongs here: digests of canonical batches. Does not belong here: PostgreSQL's own digest (``target.digests``).
+Belongs here: digests of comparable batches. Does not belong here: PostgreSQL's own digest (``target.digests``).
 """
 
-from collections.abc import Iterable
+from functools import cache
 
 import duckdb
 import pyarrow as pa
@@ -16,15 +16,23 @@ ALGORITHM = f"duckdb-{duckdb.__version__}"
 """DuckDB does not promise the same hash in its next version, so digests of two versions are never compared."""
 
 
-def rows_digest(batches: Iterable[pa.RecordBatch]) -> int:
-    """The digest of comparable batches (``compare.rows.comparable``)."""
-    with duckdb.connect(":memory:", config={"threads": 1}) as database:
-        return sum(batch_digest(database, batch) for batch in batches)
+@cache
+def _database() -> duckdb.DuckDBPyConnection:
+    """One for the process: opening one takes longer than digesting a small table."""
+    return duckdb.connect(":memory:", config={"threads": 1})
 
 
-def batch_digest(database: duckdb.DuckDBPyConnection, batch: pa.RecordBatch) -> int:
-    """The part one batch adds."""
-    columns = ", ".join(map(quoted, batch.schema.names))
-    relation = database.from_arrow(pa.Table.from_batches([batch]))
-    ((total,),) = relation.aggregate(f"sum(hash({columns}))").fetchall()
-    return int(total or 0)
+class ContentDigest:
+    """A digest that grows by batches."""
+
+    def __init__(self) -> None:
+        self.total = 0
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Add the rows of a comparable batch (``compare.rows.comparable``)."""
+        columns = ", ".join(map(quoted, batch.schema.names))
+        # A cursor, for a connection must not be used by two threads at once.
+        with _database().cursor() as cursor:
+            relation = cursor.from_arrow(pa.Table.from_batches([batch]))
+            ((total,),) = relation.aggregate(f"sum(hash({columns}))").fetchall()
+        self.total += int(total or 0)

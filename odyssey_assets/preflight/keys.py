@@ -93,14 +93,17 @@ def _orphans(
 ) -> Iterator[Objection]:
     """Orphans by ``foreign_key_check`` where SQLite declares the same key, by an anti-join where it does not."""
     declared = _declared_foreign_keys(connection, table)
-    shared = {number: columns for number, columns in declared.items() if columns in keys}
+    can_be_checked = all(_has_parent_key(connection, columns) for columns in declared.values())
+    shared = {number: columns for number, columns in declared.items() if can_be_checked and columns in keys}
     rowids: defaultdict[ForeignKeyColumns, list[int]] = defaultdict(list)
     if shared:
         for row in connection.execute(f"PRAGMA foreign_key_check({quoted(table)})"):
             if row[3] in shared:
                 rowids[shared[row[3]]].append(row[1])
     for columns in keys - set(shared.values()):
-        sql = _orphans_sql(table, columns, has_parent=columns[1] in source.tables)
+        parent_table = source.tables.get(columns[1])
+        has_parent = parent_table is not None and set(columns[2]) <= set(parent_table.column_names)
+        sql = _orphans_sql(table, columns, has_parent=has_parent)
         rowids[columns] = [rowid for (rowid,) in connection.execute(sql)]
     for columns, found in rowids.items():
         if found:
@@ -123,18 +126,25 @@ def _declared_foreign_keys(connection: sqlite3.Connection, table: str) -> dict[i
     }
 
 
+def _has_parent_key(connection: sqlite3.Connection, columns: ForeignKeyColumns) -> bool:
+    """Whether the parent's columns are unique in SQLite; where they are not, ``foreign_key_check`` itself fails."""
+    _, parent, parent_columns = columns
+    key = connection.execute("SELECT name FROM pragma_table_info(?) WHERE pk", (parent,))
+    unique = _unique_column_sets(connection, parent) | {frozenset(name for (name,) in key)}
+    return frozenset(parent_columns) in unique
+
+
 def _orphans_sql(table: str, columns: ForeignKeyColumns, *, has_parent: bool) -> str:
-    """Rows without their parent; all that name one where the file has no such table at all."""
+    """Rows without their parent; all that name one where the file has no such table or columns at all."""
     named, parent, parent_columns = columns
-    filled = " AND ".join(f"child.{quoted(name)} IS NOT NULL" for name in named)
+    filled = " AND ".join(f"{quoted(name)} IS NOT NULL" for name in named)
     if not has_parent:
-        return f"SELECT child.rowid FROM {quoted(table)} child WHERE {filled}"
-    matches = " AND ".join(
-        f"parent.{quoted(there)} = child.{quoted(here)}" for here, there in zip(named, parent_columns, strict=True)
-    )
+        return f"SELECT rowid FROM {quoted(table)} WHERE {filled}"
+    parents_filled = " AND ".join(f"{quoted(name)} IS NOT NULL" for name in parent_columns)
+    # NOT IN makes one lookup table of the parents, where NOT EXISTS would walk them for every row if no index helps.
     return (
-        f"SELECT child.rowid FROM {quoted(table)} child WHERE {filled} "
-        f"AND NOT EXISTS (SELECT 1 FROM {quoted(parent)} parent WHERE {matches})"
+        f"SELECT rowid FROM {quoted(table)} WHERE {filled} AND ({', '.join(map(quoted, named))}) NOT IN "
+        f"(SELECT {', '.join(map(quoted, parent_columns))} FROM {quoted(parent)} WHERE {parents_filled})"
     )
 
 

@@ -4,6 +4,7 @@ Belongs here: the shape, and naming rows by key. Does not belong here: looking f
 """
 
 import json
+import math
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -72,22 +73,28 @@ def _findings(objection: Objection, connection: sqlite3.Connection, key: tuple[s
 def keys_of_rows(
     connection: sqlite3.Connection, table: str, key: tuple[str, ...], rowids: Rowids
 ) -> Iterator[dict[str, object]]:
-    """The key values of rows in rowid order; a row whose key is itself broken is told by its rowid as well."""
+    """The key values of rows in rowid order, as JSON can take them; a broken key is joined by the row's rowid."""
     columns = ", ".join(map(quoted, key))
     rows = connection.execute(
         f"SELECT rowid, {columns} FROM {quoted(table)} WHERE rowid IN (SELECT value FROM json_each(?)) ORDER BY rowid",
         (json.dumps(rowids.tolist()),),
     )
     for rowid, *values in rows:
-        named = dict(zip(key, map(_shown, values), strict=True))
-        has_key = all(isinstance(value, str | int) and value != "" for value in values)
+        shown = [_shown(value) for value in values]
+        named = dict(zip(key, shown, strict=True))
+        has_key = shown == values and None not in values and "" not in values
         yield named if has_key else {**named, "rowid": rowid}
 
 
 def _shown(value: object) -> object:
-    """A key part as JSON and a terminal can take it."""
-    if isinstance(value, bytes):
-        return f"x'{value.hex()}'"
-    if isinstance(value, str):
-        return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return value
+    """A key part as JSON, PostgreSQL and a terminal can take it."""
+    match value:
+        case bytes():
+            return f"x'{value.hex()}'"
+        case float() if not math.isfinite(value):
+            return str(value)
+        case str():
+            text = value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+            return text.replace("\x00", "\\x00")
+        case _:
+            return value

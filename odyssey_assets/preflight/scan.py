@@ -3,6 +3,7 @@
 Belongs here: values. Does not belong here: references between rows (``keys``, ``soft_references``).
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,19 +22,23 @@ from odyssey_assets.source.values import INTEGER_RANGE, Reason
 from odyssey_assets.target.catalog import TargetTable
 
 TOO_LONG_FOR_INDEX = "too_long_for_index"
+TOO_LONG_FOR_COLUMN = "too_long_for_column"
 
 BTREE_ENTRY_BYTES = 2704
 """The largest entry of a btree page of 8 kB (BTMaxItemSize). A compressible text might still squeeze in."""
 _ENTRY_HEADER_BYTES = 8
 _TEXT_HEADER_BYTES = 4
 _FIXED_BYTES = 8
+_CHARACTER_LIMIT = re.compile(r"character varying\((\d+)\)")
+_ALIGNED_BYTES = 8
 
 
 def scan_table(
     snapshot: Path, table: CarriedTable, survey: TableSurvey, target: TargetTable
 ) -> Iterator[Objection | int]:
     """Yield the rows read so far, batch by batch, and at the end the objections of the table."""
-    found: defaultdict[tuple[str | None, str], list[Rowids]] = defaultdict(list)
+    found: defaultdict[tuple[str, str], list[Rowids]] = defaultdict(list)
+    limits = _character_limits(table, target)
     with prefetched(read_table(snapshot, table, survey, with_rowids=True)) as batches:
         for batch in batches:
             assert batch.rowids is not None
@@ -42,11 +47,15 @@ def scan_table(
                 found[misfit.column, misfit.reason].append(rowids[misfit.rows])
             for column, rows in _too_long(batch, table, target):
                 found[column, TOO_LONG_FOR_INDEX].append(rowids[rows])
+            for column, rows in _too_long_for_column(batch, limits):
+                found[column, TOO_LONG_FOR_COLUMN].append(rowids[rows])
             yield batch.rows.num_rows
     columns = {column.name: column for column in table.columns}
     for (name, kind), parts in found.items():
-        assert name is not None
-        detail = _detail(columns[name], kind, survey)
+        if kind == TOO_LONG_FOR_COLUMN:
+            detail = f"longer than the {limits[name]:,} characters that PostgreSQL's column takes"
+        else:
+            detail = _detail(columns[name], kind, survey)
         yield Objection(table.name, name, str(kind), detail, np.unique(np.concatenate(parts)))
 
 
@@ -66,18 +75,34 @@ def _too_long(batch: SourceBatch, table: CarriedTable, target: TargetTable) -> I
             yield max(in_index, key=lambda name: longest[name]), rows
 
 
+def _character_limits(table: CarriedTable, target: TargetTable) -> dict[str, int]:
+    """Characters a text column takes, for those that have a limit."""
+    found = {column.name: _CHARACTER_LIMIT.fullmatch(column.type_text) for column in target.columns}
+    return {name: int(match[1]) for name, match in found.items() if match and name in table.column_names}
+
+
+def _too_long_for_column(batch: SourceBatch, limits: dict[str, int]) -> Iterator[tuple[str, Rowids]]:
+    for name, limit in limits.items():
+        rows = np.flatnonzero(np.array(pc.fill_null(pc.utf8_length(batch.rows.column(name)), 0)) > limit)
+        if rows.size:
+            yield name, rows
+
+
 def _indexed(table: CarriedTable, target: TargetTable) -> set[str]:
     texts = {column.name for column in table.columns if column.kind in (Kind.TEXT, Kind.JSON)}
     return {name for index in target.indexes for name in index.columns} & texts
 
 
 def _padded(length: int) -> int:
-    return (length + _TEXT_HEADER_BYTES + 3) // 4 * 4
+    return (length + _TEXT_HEADER_BYTES + _ALIGNED_BYTES - 1) // _ALIGNED_BYTES * _ALIGNED_BYTES
 
 
 def _padded_lengths(text: pa.StringArray) -> Rowids:
+    """A NULL counts as the map of NULLs that its entry has in exchange."""
     lengths = np.array(pc.fill_null(pc.binary_length(text), 0), dtype=np.int64)
-    return np.asarray((lengths + _TEXT_HEADER_BYTES + 3) // 4 * 4, dtype=np.int64)
+    return np.asarray(
+        (lengths + _TEXT_HEADER_BYTES + _ALIGNED_BYTES - 1) // _ALIGNED_BYTES * _ALIGNED_BYTES, dtype=np.int64
+    )
 
 
 def _detail(column: CarriedColumn, kind: str, survey: TableSurvey) -> str:

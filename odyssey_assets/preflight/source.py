@@ -53,7 +53,9 @@ def examine_source(
     on_progress: OnProgress,
 ) -> SourceExamination:
     """Read the snapshot once and ask SQLite about keys meanwhile; rows are objected to with all their descendants."""
-    by_name = {table.name: table for table in tables}
+    asked_for = {table.name: table for table in tables}
+    by_name = {name: table for name, table in asked_for.items() if source.tables[name].has_rowid}
+    without_rowid = tuple(map(_without_rowid, asked_for.keys() - by_name.keys()))
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="keys") as side:
         asked = side.submit(_ask_sqlite, snapshot, source, target, by_name)
         objections = list(_scan(snapshot, by_name, surveys, target, on_progress))
@@ -62,7 +64,8 @@ def examine_source(
     with open_snapshot(snapshot) as connection:
         objections += children_of_held_rows(connection, target, by_name, rows_by_table(objections))
     row_findings = findings_of(objections, snapshot, by_name)
-    return SourceExamination(tuple(objections), row_findings, (*_migration_findings(source), *of_file))
+    of_schema = (*_migration_findings(source), *without_rowid)
+    return SourceExamination(tuple(objections), row_findings, (*of_schema, *of_file))
 
 
 def _scan(
@@ -91,7 +94,18 @@ def _ask_sqlite(
     if damage:
         return (), damage
     with open_snapshot(snapshot) as connection:
-        return key_objections(connection, source, target, tables), tuple(soft_reference_findings(connection, source))
+        dangling = tuple(soft_reference_findings(connection, source, tables))
+        return key_objections(connection, source, target, tables), dangling
+
+
+def _without_rowid(table: str) -> Finding:
+    return Finding(
+        Severity.ERROR,
+        "table_without_rowid",
+        table,
+        detail="a WITHOUT ROWID table, as Prisma never makes one: rows that cannot be carried could not be held back; "
+        "copy it into an ordinary table",
+    )
 
 
 def _migration_findings(source: SourceCatalog) -> tuple[Finding, ...]:

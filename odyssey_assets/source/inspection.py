@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from odyssey_assets.errors import ConfigurationError, IntegrityError
+from odyssey_assets.model.identifiers import quoted
 from odyssey_assets.model.schema import ALL_VERSIONS, PRISMA_BOOKKEEPING, tables_in_order, version_of
 from odyssey_assets.source.snapshot import open_snapshot
 
@@ -44,12 +45,15 @@ class SourceCatalog:
     """All application tables of one file and the model version they are nearest to.
 
     ``unfinished_migrations`` names Prisma migrations that began and neither finished nor were rolled back.
+    ``identity`` is the random id Prisma gave the file's first migration: two databases of one application differ in
+    it, copies of one database do not. None where Prisma keeps no migrations in the file.
     """
 
     tables: dict[str, SourceTable]
     version: int
     migrations: tuple[str, ...]
     unfinished_migrations: tuple[str, ...]
+    identity: str | None = None
 
 
 def inspect_source(snapshot: Path) -> SourceCatalog:
@@ -67,7 +71,9 @@ def inspect_source(snapshot: Path) -> SourceCatalog:
                 )
             ]
             tables = {name: _inspect_table(connection, name) for name in names if name != PRISMA_BOOKKEEPING}
-            migrations, unfinished = _migrations(connection) if PRISMA_BOOKKEEPING in names else ((), ())
+            identity, migrations, unfinished = (
+                _migrations(connection) if PRISMA_BOOKKEEPING in names else (None, (), ())
+            )
     except sqlite3.DatabaseError as error:
         raise IntegrityError(
             f"The SQLite file is damaged: {error}.", hint="Restore it from a backup before migrating."
@@ -82,7 +88,15 @@ def inspect_source(snapshot: Path) -> SourceCatalog:
         {name: frozenset(table.column_names) for name, table in tables.items()},
         {name: table.referring_columns for name, table in tables.items()},
     )
-    return SourceCatalog(tables, version, migrations, unfinished)
+    return SourceCatalog(tables, version, migrations, unfinished, identity)
+
+
+def count_rows(snapshot: Path, source: SourceCatalog) -> int:
+    """Rows of all tables together."""
+    with open_snapshot(snapshot) as connection:
+        return sum(
+            int(connection.execute(f"SELECT count(*) FROM {quoted(name)}").fetchone()[0]) for name in source.tables
+        )
 
 
 def _inspect_table(connection: sqlite3.Connection, name: str) -> SourceTable:
@@ -100,13 +114,14 @@ def _inspect_table(connection: sqlite3.Connection, name: str) -> SourceTable:
     )
 
 
-def _migrations(connection: sqlite3.Connection) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _migrations(connection: sqlite3.Connection) -> tuple[str | None, tuple[str, ...], tuple[str, ...]]:
+    """The identity, the finished and the unfinished migrations."""
     rows = connection.execute(
-        f"SELECT migration_name, finished_at, rolled_back_at FROM {PRISMA_BOOKKEEPING} "
+        f"SELECT id, migration_name, finished_at, rolled_back_at FROM {PRISMA_BOOKKEEPING} "
         "ORDER BY started_at, migration_name"
     ).fetchall()
-    finished = tuple(str(name) for name, finished_at, _ in rows if finished_at is not None)
+    finished = tuple(str(name) for _, name, finished_at, _ in rows if finished_at is not None)
     unfinished = tuple(
-        str(name) for name, finished_at, rolled_back_at in rows if finished_at is None and rolled_back_at is None
+        str(name) for _, name, finished_at, rolled_back_at in rows if finished_at is None and rolled_back_at is None
     )
-    return finished, unfinished
+    return (str(rows[0][0]) if rows else None), finished, unfinished

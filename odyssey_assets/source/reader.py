@@ -4,11 +4,14 @@ Belongs here: the SELECT that gives every column one known type, and streaming i
 Does not belong here: deciding what values mean (``values``), or counting them (``survey``).
 """
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import adbc_driver_sqlite.dbapi as adbc_sqlite
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from odyssey_assets.model.carried import CarriedTable
@@ -37,12 +40,22 @@ class SourceBatch:
 
 
 def read_table(
-    snapshot: Path, table: CarriedTable, survey: TableSurvey, *, with_rowids: bool = False
+    snapshot: Path,
+    table: CarriedTable,
+    survey: TableSurvey,
+    *,
+    with_rowids: bool = False,
+    only: npt.NDArray[np.int64] | None = None,
 ) -> Iterator[SourceBatch]:
-    """Stream a table in rowid order. Values that cannot be carried are NULL and named as misfits."""
+    """Stream a table in rowid order. Values that cannot be carried are NULL and named as misfits.
+
+    ``only`` are the rowids to read; those that are not there are passed over.
+    """
     parts_by_column = {column.name: _parts(survey.columns[column.name]) for column in table.columns}
     schema = pa.schema([(column.name, CANONICAL_TYPE[column.kind]) for column in table.columns])
     sql = _select_sql(table, parts_by_column, with_rowids=with_rowids)
+    if only is not None:
+        sql += f" WHERE rowid IN (SELECT value FROM json_each('{json.dumps(only.tolist())}'))"
     with adbc_sqlite.connect(read_only_uri(snapshot, immutable=True)) as connection, connection.cursor() as cursor:
         cursor.adbc_statement.set_options(**{"adbc.sqlite.query.batch_rows": str(BATCH_ROWS)})
         cursor.execute(sql)

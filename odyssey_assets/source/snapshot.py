@@ -86,13 +86,18 @@ def take_snapshot(source: Path, folder: Path, *, keep: int = SNAPSHOTS_KEPT) -> 
         _back_up(source, partial)
         taken_at = datetime.now(UTC)
         identity = f"{taken_at:%Y%m%dT%H%M%S%fZ}-{secrets.token_hex(3)}"
-        path = folder / f"snapshot-{identity}.db"
+        path = snapshot_path(folder, identity)
         digest = file_sha256(partial)
         partial.rename(path)
     finally:
         partial.unlink(missing_ok=True)
     _remove_older(folder, path, keep)
     return Snapshot(identity, path, digest, taken_at, path.stat().st_size)
+
+
+def snapshot_path(folder: Path, identity: str) -> Path:
+    """Where the snapshot with this id is kept, or was."""
+    return folder / f"snapshot-{identity}.db"
 
 
 def require_sqlite_file(path: Path) -> None:

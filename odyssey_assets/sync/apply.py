@@ -38,11 +38,13 @@ class TableChanges:
     differences: Path
 
 
-def apply_changes(session: Session, catalog: TargetCatalog, changes: Mapping[str, TableChanges]) -> None:
-    """Bring the tables in step. ``changes`` is in order of parents first.
+def stage_changes(
+    session: Session, catalog: TargetCatalog, changes: Mapping[str, TableChanges]
+) -> dict[str, StagedTable]:
+    """Put every difference into temporary tables. ``changes`` is in order of parents first, and so is the result.
 
     Raises RefusedError where a delete would reach into a table that takes no part, IntegrityError where a table
-    cannot be brought in step without breaking a constraint.
+    has no key to tell its rows apart.
     """
     staged = {}
     for number, (name, change) in enumerate(changes.items()):
@@ -52,12 +54,18 @@ def apply_changes(session: Session, catalog: TargetCatalog, changes: Mapping[str
     referring = _referring_keys(catalog)
     for name, table in staged.items():
         _refuse_reaching_out(session, table, referring.get(name, ()))
+    return staged
+
+
+def apply_staged(session: Session, catalog: TargetCatalog, staged: Mapping[str, StagedTable]) -> None:
+    """Bring the tables in step, in the order this module describes."""
+    referring = _referring_keys(catalog)
     for name, table in staged.items():
         _clear_the_way(session, catalog, table, is_leaf=name not in referring)
     for table in staged.values():
         insert_rows(session.connection, table)
         update_rows(session.connection, table)
-    for name, table in reversed(staged.items()):
+    for name, table in reversed(list(staged.items())):
         if name in referring:
             delete_rows(session.connection, table)
 

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from adbc_driver_manager.dbapi import Connection
 
 from odyssey_assets.errors import RefusedError
+from odyssey_assets.source.inspection import SourceCatalog
+from odyssey_assets.sync.ledger import Publication
 from odyssey_assets.sync.outcome import TableOutcome
 from odyssey_assets.target.connection import query
 
@@ -49,4 +51,33 @@ def hold_sync_lock(connection: Connection, schema: str) -> None:
         raise RefusedError(
             "Another Odyssey run is writing to this database.",
             hint="Wait until it has finished, then run again; nothing was changed.",
+        )
+
+
+def refuse_other_source(source: SourceCatalog, source_rows: int, last: Publication) -> None:
+    """Raise RefusedError where the source cannot be the one that was last published, grown older."""
+    hint = "If it really is to replace the other, say so with --accept-new-source. Nothing was changed."
+    if source.identity is not None and last.source_identity is not None and source.identity != last.source_identity:
+        raise RefusedError(
+            "This SQLite file is not the one that was last published: Prisma's first migration has another id.",
+            hint=hint,
+        )
+    missing = [name for name in last.migrations if name not in source.migrations]
+    if missing:
+        raise RefusedError(
+            f"This SQLite file is older than what was last published: it lacks the migration {missing[0]}.", hint=hint
+        )
+    if not source_rows and last.source_rows:
+        raise RefusedError("This SQLite file is empty, and what was last published was not.", hint=hint)
+
+
+def refuse_tampering(tampered: Iterable[str]) -> None:
+    """What ``--on-tamper stop`` asks for. Raises RefusedError naming the tables."""
+    names = sorted(tampered)
+    if names:
+        raise RefusedError(
+            f"Somebody else changed rows in PostgreSQL since the last publication: {', '.join(names)}.",
+            hint="See odyssey verify for the rows; sync again with --on-tamper repair to overwrite them. "
+            "Nothing was changed.",
+            table=names[0],
         )

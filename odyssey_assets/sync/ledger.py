@@ -2,7 +2,7 @@
 
 It is written in the transaction it tells of, so it is true or not there at all.
 
-Belongs here: writing and reading entries. Does not belong here: drawing conclusions from them (``delta``, ``tampering``,
+Belongs here: writing and reading entries. Does not belong here: what follows from them (``delta``, ``tampering``,
 ``guards``).
 """
 
@@ -157,8 +157,8 @@ _SINCE_VERSION = 2
 _LAST_SQL = """
 SELECT p.id, p.snapshot_id, p.snapshot_bytes, p.run_id, p.published_at::text AS published_at, p.source_identity,
        p.migrations::text AS migrations,
-       coalesce((SELECT sum(t.source_rows) FROM odyssey_sync.published_table t WHERE t.publication_id = p.id), 0)::bigint
-           AS source_rows
+       coalesce((SELECT sum(t.source_rows) FROM odyssey_sync.published_table t WHERE t.publication_id = p.id), 0)
+           ::bigint AS source_rows
 FROM odyssey_sync.publication p
 WHERE p.schema_name = $1
 ORDER BY p.id DESC

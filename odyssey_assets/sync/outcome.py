@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from odyssey_assets.compare.checks import CheckResult
+from odyssey_assets.compare.differences import Comparison
 from odyssey_assets.model.carried import CarriedTable
 from odyssey_assets.source.snapshot import Snapshot
 from odyssey_assets.target.url import TargetUrl
@@ -19,6 +20,13 @@ class Policy(StrEnum):
 
     STOP = "stop"
     QUARANTINE = "quarantine"
+
+
+class OnTamper(StrEnum):
+    """What is done about rows that somebody else changed in PostgreSQL."""
+
+    REPAIR = "repair"
+    STOP = "stop"
 
 
 class TableStatus(StrEnum):
@@ -38,7 +46,8 @@ class Request:
     """Tables to publish and tables only to verify, by name; a table in both is published.
 
     ``applies_changes`` is what a sync does with tables that hold rows already, and a migration refuses.
-    ``allowed_deletes`` lifts the delete breaker, by table, up to a number of rows.
+    ``allowed_deletes`` lifts the delete breaker, by table, up to a number of rows; ``accepts_new_source`` the guard
+    against another source than the one last published.
     """
 
     sqlite_path: Path
@@ -53,6 +62,9 @@ class Request:
     applies_changes: bool = False
     policy: Policy = Policy.STOP
     allowed_deletes: Mapping[str, int] = field(default_factory=dict)
+    on_tamper: OnTamper = OnTamper.REPAIR
+    accepts_new_source: bool = False
+    run_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,6 +90,7 @@ class TableOutcome:
     seconds: float = 0.0
     bytes: int | None = None
     carried: CarriedTable | None = None
+    comparison: Comparison | None = None
 
     @property
     def different_rows(self) -> int:

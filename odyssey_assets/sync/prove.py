@@ -4,11 +4,13 @@ Belongs here: bringing the two readers, the comparison and the checks together. 
 """
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from sqlalchemy import Table
 
 from odyssey_assets.compare.checks import check_table
+from odyssey_assets.compare.differences import Comparison
 from odyssey_assets.compare.rows import compare_rows
 from odyssey_assets.findings import Severity
 from odyssey_assets.model.carried import CarriedTable
@@ -37,7 +39,7 @@ def prove_table(
     status: TableStatus,
     keep: Path | None = None,
 ) -> TableOutcome:
-    """Compare and judge one table. The status given stands if every check passes, else it is DIFFERS.
+    """Read both sides in full, compare and judge. The status given stands if every check passes, else it is DIFFERS.
 
     ``keep`` is a file that every difference is kept in, for applying.
     """
@@ -50,15 +52,29 @@ def prove_table(
             read_target(session.connection, session.schema, table),
             session.request.scratch_dir,
             keep=keep,
+            with_digest=True,
         )
-    facts = foreign_key_facts(session.connection, catalog, _declared(session, table.name))
-    checks = check_table(
-        table,
-        carried_row_count(session, table, survey),
-        comparison,
-        facts,
-        held_rows=survey.rows - carried_row_count(session, table, survey),
+    carried = carried_row_count(session, table, survey)
+    outcome = judge(session, catalog, table, comparison, carried, status=status)
+    return replace(outcome, seconds=time.perf_counter() - began)
+
+
+def judge(
+    session: Session,
+    catalog: TargetCatalog,
+    table: CarriedTable,
+    comparison: Comparison,
+    snapshot_rows: int,
+    *,
+    status: TableStatus,
+    counts_orphans: bool = True,
+) -> TableOutcome:
+    """Every check over a comparison, however it was made. ``snapshot_rows`` are those that are carried."""
+    held_rows = len(session.held_back.get(table.name, ()))
+    facts = foreign_key_facts(
+        session.connection, catalog, _declared(session, table.name), counts_orphans=counts_orphans
     )
+    checks = check_table(table, snapshot_rows, comparison, facts, held_rows=held_rows)
     passed = all(check.passed or check.severity is Severity.WARNING for check in checks)
     return TableOutcome(
         name=table.name,
@@ -68,11 +84,11 @@ def prove_table(
         missing_rows=comparison.missing_rows,
         extra_rows=comparison.extra_rows,
         changed_rows=comparison.changed_rows,
-        quarantined=len(session.held_back.get(table.name, ())),
+        quarantined=held_rows,
         checks=checks,
-        seconds=time.perf_counter() - began,
         bytes=table_bytes(session, table.name),
         carried=table,
+        comparison=comparison,
     )
 
 

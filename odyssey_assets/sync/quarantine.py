@@ -22,6 +22,11 @@ from odyssey_assets.target.connection import execute, query
 ROWS_AT_A_TIME = 10_000
 """Held rows are few; if a whole column is wrong, this bounds the memory their bytes take."""
 
+
+class _Text(bytes):
+    """The bytes of a TEXT value; plain ``bytes`` are a BLOB."""
+
+
 _JSON = pa.json_(pa.string())
 _COLUMNS = pa.schema(
     [
@@ -58,7 +63,7 @@ def replace_quarantine(session: Session, tables: Mapping[str, CarriedTable], obj
         f"AND table_name IN ({names})",
     )
     with open_snapshot(session.snapshot.path) as source, session.connection.cursor() as cursor:
-        source.text_factory = bytes
+        source.text_factory = _Text
         batches = (
             batch for objection in objections for batch in _batches(session, source, objection, tables[objection.table])
         )
@@ -104,7 +109,7 @@ def _array(values: object, wanted: pa.DataType) -> pa.Array:
 
 
 def _original(value: object) -> dict[str, object]:
-    """One cell with its storage class; text that JSON or PostgreSQL cannot hold is kept as hexadecimal bytes."""
+    """One cell with its storage class; bytes that JSON or PostgreSQL cannot hold as text are kept in hexadecimal."""
     match value:
         case None:
             return {"class": "null"}
@@ -112,18 +117,20 @@ def _original(value: object) -> dict[str, object]:
             return {"class": "integer", "value": str(value)}
         case float():
             return {"class": "real", "value": value.hex()}
-        case bytes():
+        case _Text():
             return _original_text(value)
+        case bytes():
+            return {"class": "blob", "hex": value.hex()}
         case _:
             raise TypeError(f"SQLite gave a {type(value).__name__}")
 
 
-def _original_text(raw: bytes) -> dict[str, object]:
+def _original_text(raw: _Text) -> dict[str, object]:
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:
-        return {"class": "bytes", "hex": raw.hex()}
-    return {"class": "bytes", "hex": raw.hex()} if "\x00" in text else {"class": "text", "value": text}
+        return {"class": "text", "hex": raw.hex()}
+    return {"class": "text", "hex": raw.hex()} if "\x00" in text else {"class": "text", "value": text}
 
 
 def _literal(text: str) -> str:

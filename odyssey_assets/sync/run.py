@@ -8,23 +8,27 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from odyssey_assets.compare.pairing import Pairing
-from odyssey_assets.errors import FindingsError
+from odyssey_assets.errors import ConfigurationError, RefusedError
 from odyssey_assets.model.carried import CarriedTable
-from odyssey_assets.preflight.source import SourceExamination, examine_source
 from odyssey_assets.progress import OnProgress, Phase, Progress
-from odyssey_assets.source.inspection import inspect_source
-from odyssey_assets.source.snapshot import take_snapshot
+from odyssey_assets.source.inspection import SourceCatalog, count_rows, inspect_source
+from odyssey_assets.source.snapshot import Snapshot, take_snapshot
 from odyssey_assets.source.soundness import require_sound
-from odyssey_assets.source.survey import TableSurvey, survey_table
-from odyssey_assets.sync.guards import hold_sync_lock
-from odyssey_assets.sync.outcome import Outcome, Policy, Request, TableOutcome, TableStatus
+from odyssey_assets.sync.examine import examine, survey_tables
+from odyssey_assets.sync.guards import hold_sync_lock, refuse_other_source
+from odyssey_assets.sync.ledger import Publication, last_publication, read_ledger
+from odyssey_assets.sync.outcome import Outcome, Request, TableOutcome, TableStatus
 from odyssey_assets.sync.prepare import pair_or_refuse, prepare_target
-from odyssey_assets.sync.publish import Published, Work, publish_tables, verify_tables
-from odyssey_assets.sync.quarantine import holds_rows, replace_quarantine
+from odyssey_assets.sync.publish import compare_tables, has_rows, publish_tables
+from odyssey_assets.sync.quarantine import holds_rows
+from odyssey_assets.sync.record import record
+from odyssey_assets.sync.resync import resync_tables
 from odyssey_assets.sync.session import Session, timed
+from odyssey_assets.sync.tampering import check_of, class_drift
 from odyssey_assets.sync.verdict import problem_of
 from odyssey_assets.target.catalog import TargetCatalog
-from odyssey_assets.target.connection import connect
+from odyssey_assets.target.connection import connect, server_version
+from odyssey_assets.target.digests import table_digest
 from odyssey_assets.target.reader import keep_heap_order
 
 
@@ -39,10 +43,13 @@ def run(request: Request, on_progress: OnProgress = lambda _: None) -> Outcome:
     with connect(request.target, read_only=not is_writing) as connection:
         if is_writing:
             hold_sync_lock(connection, request.target.schema)
+        last = last_publication(connection, request.target.schema)
         on_progress(Progress(Phase.SNAPSHOT))
         with timed(seconds, Phase.SNAPSHOT):
             snapshot = take_snapshot(request.sqlite_path, request.snapshot_dir)
-            source = inspect_source(snapshot.path)
+            source = _inspect(snapshot, last)
+        if last is not None and not request.accepts_new_source:
+            refuse_other_source(source, count_rows(snapshot.path, source), last)
         session = Session(request, connection, snapshot, source, on_progress, seconds)
         catalog = prepare_target(session)
         pairing = pair_or_refuse(session, catalog)
@@ -54,61 +61,75 @@ def run(request: Request, on_progress: OnProgress = lambda _: None) -> Outcome:
     return replace(outcome, seconds=dict(seconds))
 
 
+def _inspect(snapshot: Snapshot, last: Publication | None) -> SourceCatalog:
+    """Once something was published, a file that is not Odyssey's is the wrong source rather than a wrong option."""
+    try:
+        return inspect_source(snapshot.path)
+    except ConfigurationError as error:
+        if last is None:
+            raise
+        raise RefusedError(f"{error.message} It is not the one that was last published.", hint=error.hint) from error
+
+
 def _publish(session: Session, catalog: TargetCatalog, pairing: Pairing) -> Outcome:
     """Publish the tables asked for, and verify those of the others that were asked for."""
-    tables = _wanted(session, pairing)
-    surveys = _survey(session, tables)
-    examination = _examine(session, catalog, tables, surveys)
-    if examination.blocking or (examination.objections and session.request.policy is Policy.STOP):
-        raise FindingsError(examination.findings)
-    session = replace(session, held_back=examination.rows_held_back)
-    to_publish = tuple(table for table in tables if table.name in session.request.publish)
-    published = publish_tables(session, Work(catalog, to_publish, surveys))
-    others = tuple(table for table in tables if table not in to_publish)
-    verified = verify_tables(session, Work(catalog, others, surveys), others, TableStatus.VERIFIED)
-    by_name = {table.name: table for table in to_publish}
-    replace_quarantine(session, by_name, tuple(each for each in examination.objections if each.table in by_name))
-    return _outcome(session, pairing, Published({**published.outcomes, **verified}, published.in_the_way))
+    to_publish = _chosen(pairing, session.request.publish)
+    others = _chosen(pairing, session.request.verify - session.request.publish)
+    is_first = not any(has_rows(session, table) for table in to_publish)
+    way = resync_tables if session.request.applies_changes and not is_first else publish_tables
+    published = way(session, catalog, to_publish)
+    verified = _verified(session, catalog, others)
+    outcome = _outcome(session, pairing, {**published.outcomes, **verified}, published.in_the_way)
+    if outcome.ok:
+        with session.phase(Phase.RECORD):
+            record(session, published)
+    return outcome
 
 
 def _verify(session: Session, catalog: TargetCatalog, pairing: Pairing) -> Outcome:
-    """Verify without changing anything; rows that are in quarantine are accounted for as the last publication did."""
-    tables = _wanted(session, pairing)
+    """Verify without changing anything."""
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="soundness") as side:
-        has_quarantine = holds_rows(session.connection, session.schema)
-        soundness = None if has_quarantine else side.submit(require_sound, session.snapshot.path)
-        surveys = _survey(session, tables)
-        if has_quarantine:
-            examination = _examine(session, catalog, tables, surveys)
-            if examination.blocking:
-                raise FindingsError(examination.findings)
-            session = replace(session, held_back=examination.rows_held_back)
-        verified = verify_tables(session, Work(catalog, tables, surveys), tables, TableStatus.VERIFIED)
+        soundness = None
+        if not holds_rows(session.connection, session.schema):
+            soundness = side.submit(require_sound, session.snapshot.path)
+        verified = _verified(session, catalog, _chosen(pairing, session.request.verify))
         if soundness is not None:
             soundness.result()
-    return _outcome(session, pairing, Published(verified, {}))
+    return _outcome(session, pairing, verified, {})
 
 
-def _wanted(session: Session, pairing: Pairing) -> tuple[CarriedTable, ...]:
-    wanted = session.request.publish | session.request.verify
-    return tuple(table for table in pairing.tables if table.name in wanted)
+def _verified(session: Session, catalog: TargetCatalog, tables: tuple[CarriedTable, ...]) -> dict[str, TableOutcome]:
+    """Compare as things are; rows that are in quarantine are accounted for as the last publication did."""
+    if not tables:
+        return {}
+    surveys = survey_tables(session, tables)
+    if holds_rows(session.connection, session.schema):
+        examination = examine(session, catalog, tables, surveys)
+        session = replace(session, held_back=examination.rows_held_back)
+    outcomes = compare_tables(session, catalog, tables, surveys, TableStatus.VERIFIED)
+    ledger, version = read_ledger(session.connection, session.schema), server_version(session.connection)
+    checked = {}
+    for table in tables:
+        outcome = outcomes[table.name]
+        assert outcome.comparison is not None
+        digest = table_digest(session.connection, session.schema, table.name)
+        tampering = class_drift(session, table, ledger.get(table.name), digest, outcome.comparison, version)
+        checked[table.name] = replace(outcome, checks=(*outcome.checks, check_of(tampering)))
+    return checked
 
 
-def _survey(session: Session, tables: tuple[CarriedTable, ...]) -> dict[str, TableSurvey]:
-    with session.phase(Phase.SURVEY):
-        return {table.name: survey_table(session.snapshot.path, table.name, table.kinds) for table in tables}
+def _chosen(pairing: Pairing, names: frozenset[str]) -> tuple[CarriedTable, ...]:
+    return tuple(table for table in pairing.tables if table.name in names)
 
 
-def _examine(
-    session: Session, catalog: TargetCatalog, tables: tuple[CarriedTable, ...], surveys: Mapping[str, TableSurvey]
-) -> SourceExamination:
-    with session.phase(Phase.PREFLIGHT):
-        return examine_source(session.snapshot.path, session.source, catalog, tables, surveys, session.on_progress)
-
-
-def _outcome(session: Session, pairing: Pairing, published: Published) -> Outcome:
+def _outcome(
+    session: Session,
+    pairing: Pairing,
+    outcomes: Mapping[str, TableOutcome],
+    in_the_way: Mapping[str, TableOutcome],
+) -> Outcome:
     wanted = session.request.publish | session.request.verify
     absent = {name: TableOutcome(name, TableStatus.ABSENT) for name in pairing.absent if name in wanted}
-    outcomes = {**published.outcomes, **absent}
-    problem, hint = problem_of(outcomes, published.in_the_way)
-    return Outcome(session.snapshot, session.source.version, tuple(outcomes.values()), {}, problem, hint)
+    problem, hint = problem_of(outcomes, in_the_way)
+    tables = (*outcomes.values(), *absent.values())
+    return Outcome(session.snapshot, session.source.version, tables, {}, problem, hint)

@@ -53,11 +53,11 @@ def stage_table(
             connection,
             f"CREATE TEMPORARY TABLE {quoted(name)} ON COMMIT DROP AS SELECT {columns} FROM {staged.name} WITH NO DATA",
         )
-        copy_rows(connection, _TEMPORARY, table.named(name), _rows(table, differences, kind))
+        copy_rows(connection, _TEMPORARY, table.named(name), difference_rows(table, differences, kind))
     return staged
 
 
-def _rows(table: CarriedTable, differences: Path, kind: DifferenceKind) -> Iterator[pa.RecordBatch]:
+def difference_rows(table: CarriedTable, differences: Path, kind: DifferenceKind) -> Iterator[pa.RecordBatch]:
     """The rows of one kind in canonical form: the target's for rows to delete, the source's for all others."""
     side = "t" if kind is DifferenceKind.EXTRA else "s"
     schema = pa.schema([(column.name, CANONICAL_TYPE[column.kind]) for column in table.columns])

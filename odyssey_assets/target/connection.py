@@ -81,6 +81,12 @@ def translated(url: TargetUrl) -> Iterator[None]:
         raise _translation(error, url) from error
 
 
+def server_version(connection: Connection) -> int:
+    """The server's version as a number, 180006 for 18.6."""
+    (row,) = query(connection, "SELECT current_setting('server_version_num')::int AS number")
+    return int(str(row["number"]))
+
+
 def _require_version(connection: Connection, url: TargetUrl) -> None:
     (row,) = query(
         connection,

@@ -25,16 +25,21 @@ class ForeignKeyFacts:
     orphan_rows: int | None
 
 
-def foreign_key_facts(connection: Connection, catalog: TargetCatalog, declared: Table) -> tuple[ForeignKeyFacts, ...]:
-    """Facts of every foreign key the model declares for one table; orphans are counted whatever the constraint says."""
+def foreign_key_facts(
+    connection: Connection, catalog: TargetCatalog, declared: Table, *, counts_orphans: bool = True
+) -> tuple[ForeignKeyFacts, ...]:
+    """Facts of every foreign key the model declares for one table; orphans are counted whatever the constraint says.
+
+    ``counts_orphans`` may be False only where neither the table nor its parents changed since they were counted.
+    """
     return tuple(
-        _facts(connection, catalog, declared.name, constraint)
+        _facts(connection, catalog, declared.name, constraint, counts_orphans=counts_orphans)
         for constraint in sorted(declared.foreign_key_constraints, key=lambda each: str(each.name))
     )
 
 
 def _facts(
-    connection: Connection, catalog: TargetCatalog, table: str, declared: ForeignKeyConstraint
+    connection: Connection, catalog: TargetCatalog, table: str, declared: ForeignKeyConstraint, *, counts_orphans: bool
 ) -> ForeignKeyFacts:
     name = str(declared.name)
     (element,) = declared.elements
@@ -53,7 +58,7 @@ def _facts(
         exists=found is not None,
         is_validated=found is not None and found.is_validated,
         as_declared=as_declared,
-        orphan_rows=_orphan_rows(connection, catalog, table, column, parent, parent_column),
+        orphan_rows=_orphan_rows(connection, catalog, table, column, parent, parent_column) if counts_orphans else 0,
     )
 
 

@@ -25,8 +25,21 @@ def keep_heap_order(connection: Connection) -> None:
 
 def read_table(connection: Connection, schema: str, table: CarriedTable) -> Iterator[pa.RecordBatch]:
     """Stream the carried columns of a table, in the order of the heap if the transaction asked for it."""
+    return _canonical_batches(connection, table, select_sql(schema, table))
+
+
+def read_chosen_rows(
+    connection: Connection, schema: str, table: CarriedTable, chosen: tuple[str, ...]
+) -> Iterator[pa.RecordBatch]:
+    """Stream the rows whose key is in one of the temporary tables ``chosen``."""
+    columns = ", ".join(map(quoted, table.key))
+    keys = " UNION ".join(f"SELECT {columns} FROM {quoted(name)}" for name in chosen)
+    return _canonical_batches(connection, table, f"{select_sql(schema, table)} WHERE ({columns}) IN ({keys})")
+
+
+def _canonical_batches(connection: Connection, table: CarriedTable, sql: str) -> Iterator[pa.RecordBatch]:
     canonical = pa.schema([(column.name, CANONICAL_TYPE[column.kind]) for column in table.columns])
-    for batch in stream(connection, select_sql(schema, table)):
+    for batch in stream(connection, sql):
         if batch.num_rows:
             arrays = [
                 array if array.type == field.type else array.cast(field.type)

@@ -1,0 +1,202 @@
+"""The quick way of a re-sync: what cannot have changed is not read.
+
+A table whose pages are those of the snapshot it was last published from has not changed in SQLite; a table whose digest
+is the one the ledger holds has not changed in PostgreSQL. Where both hold, it is as equal as it was proven then. Where
+only pages differ, the rows on them are read from both snapshots, and what differs there is what differs between SQLite
+and PostgreSQL. In every other case the table is read in full.
+
+Belongs here: sorting tables into these three, and the differences of the second kind. Does not belong here: applying
+them (``apply``), proving them (``prove_delta``), or tables read in full (``prove``).
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pyarrow as pa
+
+from odyssey_assets.compare.differences import Comparison, DifferenceKind
+from odyssey_assets.compare.digest import ContentDigest
+from odyssey_assets.compare.keyed import compare_by_key
+from odyssey_assets.compare.rows import LISTED_DIFFERENCES, comparable
+from odyssey_assets.model.carried import CarriedTable
+from odyssey_assets.model.identifiers import quoted
+from odyssey_assets.preflight.changed_keys import refers_to_gone, refers_to_nothing
+from odyssey_assets.source.pages import PageChanges, Rowids, changed_rows
+from odyssey_assets.source.reader import read_table
+from odyssey_assets.source.snapshot import open_snapshot, snapshot_path
+from odyssey_assets.source.survey import unsurveyed
+from odyssey_assets.sync.ledger import LedgerEntry
+from odyssey_assets.sync.session import Session
+from odyssey_assets.sync.staging import difference_rows
+from odyssey_assets.target.catalog import TargetCatalog
+from odyssey_assets.target.digests import TargetDigest
+
+LARGEST_DELTA_SHARE = 0.2
+"""When more of a table's rows than this are on changed pages, reading it in full is as quick."""
+
+LARGEST_DELTA_ROWS = 200_000
+"""Rows on changed pages are held in memory, old and new."""
+
+
+@dataclass(frozen=True)
+class QuickTable:
+    """A table that is not read in full: its differences so far, and its content digest after them.
+
+    ``rowids`` are the rows on changed pages, None where there is no changed page.
+    """
+
+    table: CarriedTable
+    entry: LedgerEntry
+    comparison: Comparison
+    rowids: Rowids | None
+
+
+def quick_tables(
+    session: Session,
+    catalog: TargetCatalog,
+    tables: tuple[CarriedTable, ...],
+    ledger: Mapping[str, LedgerEntry],
+    digests: Mapping[str, TargetDigest],
+    server_version: int,
+    folder: Path,
+) -> dict[str, QuickTable]:
+    """The tables for which the quick way is open; their differences are kept in ``folder`` as a full comparison would.
+
+    None is where the changed rows break a key, for then rows beyond them may have to be named.
+    """
+    changes_since: dict[str, PageChanges | None] = {}
+    found: dict[str, QuickTable] = {}
+    for table in tables:
+        entry = ledger.get(table.name)
+        if entry is None or not _is_current(session, table, entry, digests[table.name], server_version):
+            continue
+        if entry.snapshot_id not in changes_since:
+            changes_since[entry.snapshot_id] = _changes(session, entry)
+        changes = changes_since[entry.snapshot_id]
+        if changes is None:
+            continue
+        rowids = changes.rowids_by_table.get(table.name)
+        if rowids is not None and len(rowids) > min(LARGEST_DELTA_SHARE * entry.rows + 1000, LARGEST_DELTA_ROWS):
+            continue
+        comparison = _compare(session, table, entry, rowids, folder)
+        if comparison is not None:
+            found[table.name] = QuickTable(table, entry, comparison, rowids)
+    return {} if _break_keys(session, catalog, found, folder) else found
+
+
+def _break_keys(session: Session, catalog: TargetCatalog, quick: Mapping[str, QuickTable], folder: Path) -> bool:
+    """Whether a changed row refers to nothing, or a row that is gone is still referred to."""
+    changed = {name: table.rowids for name, table in quick.items() if table.rowids is not None}
+    with open_snapshot(session.snapshot.path) as connection:
+        for name, table in quick.items():
+            for key in catalog.tables[name].foreign_keys:
+                if set(key.columns) <= set(table.table.column_names) and key.parent in session.source.tables:
+                    if name in changed and refers_to_nothing(connection, key, changed[name]):
+                        return True
+                    gone = quick.get(key.parent)
+                    if gone is not None and gone.comparison.extra_rows:
+                        rows = difference_rows(gone.table, folder / f"{key.parent}.parquet", DifferenceKind.EXTRA)
+                        if refers_to_gone(connection, key, rows):
+                            return True
+    return False
+
+
+def _is_current(
+    session: Session, table: CarriedTable, entry: LedgerEntry, digest: TargetDigest, server_version: int
+) -> bool:
+    """Whether the ledger's entry describes what PostgreSQL holds now, in every respect the quick way rests on."""
+    return (
+        entry.target == digest
+        and entry.server_version == server_version
+        and entry.columns == table.column_names
+        and entry.source_digest is not None
+        and not entry.held_rows
+        and session.source.tables[table.name].has_rowid
+        and table.is_key_unique
+    )
+
+
+def _changes(session: Session, entry: LedgerEntry) -> PageChanges | None:
+    old = snapshot_path(session.request.snapshot_dir, entry.snapshot_id)
+    if not old.exists() or old.stat().st_size != entry.snapshot_bytes:
+        return None
+    return changed_rows(old, session.snapshot.path)
+
+
+def _compare(
+    session: Session, table: CarriedTable, entry: LedgerEntry, rowids: Rowids | None, folder: Path
+) -> Comparison | None:
+    """The comparison a full reading would give; None where a row cannot be carried, which a full reading must name."""
+    assert entry.source_digest is not None
+    source_rows = _count_rows(session.snapshot.path, table.name)
+    basis = f"pages and digest unchanged since publication {entry.publication}"
+    if rowids is None:
+        return _comparison(table, entry, source_rows, dict(entry.nulls), entry.source_digest, basis)
+    old_path = snapshot_path(session.request.snapshot_dir, entry.snapshot_id)
+    new = _rows(session.snapshot.path, table, rowids)
+    old = _rows(old_path, table, rowids)
+    if new is None or old is None:
+        return None
+    keyed = compare_by_key(
+        table,
+        iter(new),
+        iter(old),
+        session.request.scratch_dir,
+        listed=LISTED_DIFFERENCES,
+        keep=folder / f"{table.name}.parquet",
+    )
+    digest = entry.source_digest + _digest(new) - _digest(old)
+    nulls = {name: entry.nulls[name] + _nulls(new, name) - _nulls(old, name) for name in table.column_names}
+    looked_at = sum(batch.num_rows for batch in new)
+    basis = f"{looked_at:,} rows on changed pages read, the others {basis}"
+    found = _comparison(table, entry, source_rows, nulls, digest, basis)
+    return replace(
+        found,
+        missing_rows=keyed.missing_rows,
+        extra_rows=keyed.extra_rows,
+        changed_rows=keyed.changed_rows,
+        listed=keyed.listed,
+    )
+
+
+def _comparison(
+    table: CarriedTable, entry: LedgerEntry, source_rows: int, nulls: Mapping[str, int], digest: int, basis: str
+) -> Comparison:
+    return Comparison(
+        table=table.name,
+        columns=table.column_names,
+        source_rows=source_rows,
+        target_rows=entry.target.rows,
+        source_nulls=nulls,
+        target_nulls=dict(entry.nulls),
+        source_digest=digest,
+        basis=basis,
+    )
+
+
+def _rows(snapshot: Path, table: CarriedTable, rowids: Rowids) -> list[pa.RecordBatch] | None:
+    batches = list(_comparable_rows(snapshot, table, rowids))
+    return None if any(batch is None for batch in batches) else [batch for batch in batches if batch is not None]
+
+
+def _comparable_rows(snapshot: Path, table: CarriedTable, rowids: Rowids) -> Iterator[pa.RecordBatch | None]:
+    for batch in read_table(snapshot, table, unsurveyed(table.name, table.kinds), only=rowids):
+        yield None if batch.misfits else comparable(table, batch.rows)
+
+
+def _digest(batches: list[pa.RecordBatch]) -> int:
+    digest = ContentDigest()
+    for batch in batches:
+        digest.add(batch)
+    return digest.total
+
+
+def _nulls(batches: list[pa.RecordBatch], name: str) -> int:
+    return sum(batch.column(name).null_count for batch in batches)
+
+
+def _count_rows(snapshot: Path, table: str) -> int:
+    with open_snapshot(snapshot) as connection:
+        (rows,) = connection.execute(f"SELECT count(*) FROM {quoted(table)}").fetchone()
+    return int(rows)

@@ -1,0 +1,58 @@
+"""Surveying and examining the tables a run reads in full, and what its policy says about rows that cannot be carried.
+
+Belongs here: that step of a run. Does not belong here: the examinations (``preflight``), or keeping rows
+(``quarantine``).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from odyssey_assets.errors import FindingsError
+from odyssey_assets.model.carried import CarriedTable
+from odyssey_assets.preflight.objections import Objection
+from odyssey_assets.preflight.source import SourceExamination, examine_source
+from odyssey_assets.progress import Phase
+from odyssey_assets.source.survey import TableSurvey, survey_table
+from odyssey_assets.sync.outcome import Policy
+from odyssey_assets.sync.session import Session
+from odyssey_assets.target.catalog import TargetCatalog
+
+
+@dataclass(frozen=True)
+class Examined:
+    """The session, knowing which rows are held back; SQLite's facts; and why rows are held back."""
+
+    session: Session
+    surveys: Mapping[str, TableSurvey]
+    objections: tuple[Objection, ...]
+
+
+def survey_tables(session: Session, tables: tuple[CarriedTable, ...]) -> dict[str, TableSurvey]:
+    """Count what SQLite stored, table by table."""
+    with session.phase(Phase.SURVEY):
+        return {table.name: survey_table(session.snapshot.path, table.name, table.kinds) for table in tables}
+
+
+def survey_and_examine(session: Session, catalog: TargetCatalog, tables: tuple[CarriedTable, ...]) -> Examined:
+    """Look at every value and key of these tables.
+
+    Raises FindingsError where the policy is to stop, or where holding rows back would not help.
+    """
+    surveys = survey_tables(session, tables)
+    examination = examine(session, catalog, tables, surveys)
+    if examination.objections and session.request.policy is Policy.STOP:
+        raise FindingsError(examination.findings)
+    return Examined(replace(session, held_back=examination.rows_held_back), surveys, examination.objections)
+
+
+def examine(
+    session: Session, catalog: TargetCatalog, tables: tuple[CarriedTable, ...], surveys: Mapping[str, TableSurvey]
+) -> SourceExamination:
+    """The examination alone. Raises FindingsError where holding rows back would not help."""
+    with session.phase(Phase.PREFLIGHT):
+        examination = examine_source(
+            session.snapshot.path, session.source, catalog, tables, surveys, session.on_progress
+        )
+    if examination.blocking:
+        raise FindingsError(examination.findings)
+    return examination

@@ -1,0 +1,200 @@
+"""Bringing tables that hold rows already in step, at a cost that follows the change.
+
+Belongs here: the order of a re-sync's steps. Does not belong here: the steps (``delta``, ``tampering``, ``apply``,
+``prove``, ``prove_delta``), or the first publication (``publish``).
+"""
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from odyssey_assets.model.carried import CarriedTable
+from odyssey_assets.preflight.objections import Objection
+from odyssey_assets.progress import Phase
+from odyssey_assets.source.survey import TableSurvey
+from odyssey_assets.sync.apply import TableChanges, apply_staged, stage_changes
+from odyssey_assets.sync.delta import QuickTable, quick_tables
+from odyssey_assets.sync.examine import survey_and_examine, survey_tables
+from odyssey_assets.sync.guards import refuse_large_deletes, refuse_tampering
+from odyssey_assets.sync.ledger import read_ledger
+from odyssey_assets.sync.outcome import OnTamper, TableOutcome, TableStatus
+from odyssey_assets.sync.prove import judge, prove_table
+from odyssey_assets.sync.prove_delta import digest_before, prove_changed_rows
+from odyssey_assets.sync.publish import Published
+from odyssey_assets.sync.session import Session
+from odyssey_assets.sync.staging import StagedTable
+from odyssey_assets.sync.tampering import Tampering, check_of, class_drift
+from odyssey_assets.target.catalog import TargetCatalog
+from odyssey_assets.target.connection import server_version
+from odyssey_assets.target.digests import TargetDigest, table_digest
+
+
+@dataclass(frozen=True)
+class Resync:
+    """What every step of one re-sync knows: which tables go the quick way, and the facts of the others."""
+
+    session: Session
+    catalog: TargetCatalog
+    tables: tuple[CarriedTable, ...]
+    quick: Mapping[str, QuickTable]
+    surveys: Mapping[str, TableSurvey]
+    objections: tuple[Objection, ...]
+    digests: Mapping[str, TargetDigest]
+    folder: Path
+
+    @property
+    def full(self) -> tuple[CarriedTable, ...]:
+        return tuple(table for table in self.tables if table.name not in self.quick)
+
+
+def resync_tables(session: Session, catalog: TargetCatalog, tables: tuple[CarriedTable, ...]) -> Published:
+    """Find what differs, guard against what must not happen, apply the rest, and prove the result."""
+    with _scratch(session) as folder:
+        resync, found, tampering = _find_differences(session, catalog, tables, folder)
+        if session.request.on_tamper is OnTamper.STOP:
+            refuse_tampering(each.table for each in tampering.values() if each.is_tampered)
+        differing = {name: outcome for name, outcome in found.items() if outcome.different_rows}
+        refuse_large_deletes(differing.values(), session.request.allowed_deletes)
+        outcomes, digests = _apply_and_prove(resync, found, frozenset(differing))
+    checked = {
+        name: replace(outcome, checks=(*outcome.checks, check_of(tampering[name])))
+        for name, outcome in outcomes.items()
+    }
+    return Published(checked, {}, resync.objections, digests)
+
+
+def _find_differences(
+    session: Session, catalog: TargetCatalog, tables: tuple[CarriedTable, ...], folder: Path
+) -> tuple[Resync, dict[str, TableOutcome], dict[str, Tampering]]:
+    version = server_version(session.connection)
+    with session.phase(Phase.SURVEY):
+        ledger = read_ledger(session.connection, session.schema)
+        digests = {table.name: table_digest(session.connection, session.schema, table.name) for table in tables}
+        quick = quick_tables(session, catalog, tables, ledger, digests, version, folder)
+    others = tuple(table for table in tables if table.name not in quick)
+    examined = survey_and_examine(session, catalog, others)
+    resync = Resync(examined.session, catalog, tables, quick, examined.surveys, examined.objections, digests, folder)
+    with session.phase(Phase.COMPARE):
+        found = {table.name: _found(resync, table) for table in tables}
+    tampering = {}
+    for table in tables:
+        comparison = found[table.name].comparison
+        assert comparison is not None
+        tampering[table.name] = class_drift(
+            resync.session, table, ledger.get(table.name), digests[table.name], comparison, version
+        )
+    return resync, found, tampering
+
+
+def _found(resync: Resync, table: CarriedTable) -> TableOutcome:
+    """The table as it was found, its differences kept in a file."""
+    quick = resync.quick.get(table.name)
+    if quick is None:
+        return prove_table(
+            resync.session,
+            resync.catalog,
+            table,
+            resync.surveys[table.name],
+            phase=Phase.COMPARE,
+            status=TableStatus.UNCHANGED,
+            keep=_differences_file(resync.folder, table.name),
+        )
+    return judge(
+        resync.session,
+        resync.catalog,
+        table,
+        quick.comparison,
+        quick.comparison.source_rows,
+        status=TableStatus.UNCHANGED,
+        counts_orphans=False,
+    )
+
+
+def _apply_and_prove(
+    resync: Resync, found: Mapping[str, TableOutcome], differing: frozenset[str]
+) -> tuple[dict[str, TableOutcome], dict[str, TargetDigest]]:
+    """Change the tables that differ and prove them; returns all outcomes, and the digests known of the target."""
+    digests = {name: resync.digests[name] for name in found.keys() - differing}
+    if not differing:
+        return dict(found), digests
+    session = resync.session
+    changes = {
+        table.name: TableChanges(table, _differences_file(resync.folder, table.name))
+        for table in resync.tables
+        if table.name in differing
+    }
+    with session.phase(Phase.APPLY):
+        staged = stage_changes(session, resync.catalog, changes)
+        before = {name: digest_before(session, staged[name]) for name in staged if name in resync.quick}
+        apply_staged(session, resync.catalog, staged)
+    outcomes = dict(found)
+    with session.phase(Phase.PROOF):
+        for table in resync.tables:
+            if table.name in differing:
+                proven, digest = _prove_changed(resync, table, staged[table.name], before.get(table.name))
+                outcomes[table.name] = _applied(proven, found[table.name])
+                if digest is not None:
+                    digests[table.name] = digest
+            elif _is_reachable(resync.catalog, table.name, differing):
+                outcomes[table.name] = _prove_unharmed(resync, table, found[table.name])
+    return outcomes, digests
+
+
+def _prove_changed(
+    resync: Resync, table: CarriedTable, staged: StagedTable, before: TargetDigest | None
+) -> tuple[TableOutcome, TargetDigest | None]:
+    session = resync.session
+    quick = resync.quick.get(table.name)
+    if quick is not None and before is not None:
+        file = _differences_file(resync.folder, table.name)
+        proof = prove_changed_rows(session, quick, staged, before, file)
+        if proof is not None:
+            comparison, digest = proof
+            snapshot_rows = quick.comparison.source_rows
+            outcome = judge(session, resync.catalog, table, comparison, snapshot_rows, status=TableStatus.SYNCED)
+            return outcome, digest
+    return _prove_in_full(resync, table, TableStatus.SYNCED), None
+
+
+def _prove_unharmed(resync: Resync, table: CarriedTable, found: TableOutcome) -> TableOutcome:
+    """A table that was not changed, but that a cascade or a trigger could have reached."""
+    if table_digest(resync.session.connection, resync.session.schema, table.name) == resync.digests[table.name]:
+        return found
+    return _prove_in_full(resync, table, TableStatus.UNCHANGED)
+
+
+def _prove_in_full(resync: Resync, table: CarriedTable, status: TableStatus) -> TableOutcome:
+    survey = resync.surveys.get(table.name) or survey_tables(resync.session, (table,))[table.name]
+    return prove_table(resync.session, resync.catalog, table, survey, phase=Phase.PROOF, status=status)
+
+
+def _is_reachable(catalog: TargetCatalog, table: str, changed: frozenset[str]) -> bool:
+    return any(key.parent in changed for key in catalog.tables[table].foreign_keys)
+
+
+def _applied(proven: TableOutcome, found: TableOutcome) -> TableOutcome:
+    return replace(
+        proven,
+        inserted=found.missing_rows,
+        updated=found.changed_rows,
+        deleted=found.extra_rows,
+        seconds=proven.seconds + found.seconds,
+    )
+
+
+def _differences_file(folder: Path, table: str) -> Path:
+    return folder / f"{table}.parquet"
+
+
+@contextmanager
+def _scratch(session: Session) -> Iterator[Path]:
+    """A folder for this run's differences, gone at its end."""
+    session.request.scratch_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder = Path(tempfile.mkdtemp(prefix="differences-", dir=session.request.scratch_dir))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
