@@ -231,9 +231,7 @@ def sample(file: Path, scale: float, schema: str, dates: str, seed: int, as_json
 @reporting
 def dev(host: str, port: int, debug: bool) -> int:
     """Start the Dagster UI and daemon until interrupted."""
-    import dagster as dg
-
-    from odyssey_assets.instance import close_broken_off_runs, prepare_instance
+    from odyssey_assets.instance import close_broken_off_runs, open_instance, prepare_instance
     from odyssey_assets.processes import serve_ui
 
     settings = settings_from_environment()
@@ -241,7 +239,7 @@ def dev(host: str, port: int, debug: bool) -> int:
         settings = replace(settings, sqlite_path=sample_source(settings))
         os.environ[ENV_SQLITE] = str(settings.sqlite_path)
     prepare_instance(settings)
-    with dg.DagsterInstance.get() as instance:
+    with open_instance() as instance:
         close_broken_off_runs(settings, instance)
     return serve_ui(settings, host, port)
 

@@ -7,12 +7,16 @@ Belongs here: selection, run configuration, execution, and fetching the run's re
 import uuid
 from collections.abc import Iterable, Mapping
 
-import dagster as dg
-
 from odyssey_assets.configuration import Settings
 from odyssey_assets.definitions import build_definitions
 from odyssey_assets.errors import ConfigurationError, OdysseyError
-from odyssey_assets.instance import COMMAND_TAG, close_broken_off_runs, marked_as_running, prepare_instance
+from odyssey_assets.instance import (
+    COMMAND_TAG,
+    close_broken_off_runs,
+    marked_as_running,
+    open_instance,
+    prepare_instance,
+)
 from odyssey_assets.model.schema import tables_in_order
 from odyssey_assets.processes import running_ui
 from odyssey_assets.progress import OnProgress, listening
@@ -63,7 +67,7 @@ def launch(
         "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
     }
     run_id = str(uuid.uuid4())
-    with dg.DagsterInstance.get() as instance, listening(on_progress), marked_as_running(settings, run_id):
+    with open_instance() as instance, listening(on_progress), marked_as_running(settings, run_id):
         close_broken_off_runs(settings, instance)
         result = definitions.resolve_job_def(job).execute_in_process(
             run_config=run_config,

@@ -21,8 +21,8 @@ from odyssey_assets.source.snapshot import open_snapshot
 
 Rowids = npt.NDArray[np.int64]
 
-_WORDS_AT_A_TIME = 4 * 1024 * 1024
-"""64-bit words compared in one step: 32 MB of each file."""
+_BYTES_AT_A_TIME = 8 * 2**20
+"""Of each file, compared in one step."""
 _TABLE_LEAF = 0x0D
 _FILE_HEADER_BYTES = 100
 _LEAF_HEADER_BYTES = 8
@@ -76,14 +76,15 @@ def _different_pages(old: Path, new: Path, page_bytes: int) -> Rowids:
     """Numbers, from 1, of pages that differ or that only one file has."""
     sizes = [path.stat().st_size // page_bytes for path in (old, new)]
     shared, longest = min(sizes), max(sizes)
-    words = page_bytes // 8
+    pages_at_a_time = max(1, _BYTES_AT_A_TIME // page_bytes)
     found: list[Rowids] = []
-    left, right = (np.memmap(path, dtype=np.uint64, mode="r", shape=(shared, words)) for path in (old, new))
-    pages_at_a_time = max(1, _WORDS_AT_A_TIME // words)
-    for first in range(0, shared, pages_at_a_time):
-        part = slice(first, first + pages_at_a_time)
-        differs = (left[part] != right[part]).any(axis=1)
-        found.append(np.flatnonzero(differs).astype(np.int64) + first + 1)
+    # Read, not mapped: mapped pages would count as this process's memory.
+    with old.open("rb") as left, new.open("rb") as right:
+        for first in range(0, shared, pages_at_a_time):
+            pages = min(pages_at_a_time, shared - first)
+            here, there = (np.fromfile(file, dtype=np.uint64, count=pages * page_bytes // 8) for file in (left, right))
+            differs = (here != there).reshape(pages, -1).any(axis=1)
+            found.append(np.flatnonzero(differs).astype(np.int64) + first + 1)
     found.append(np.arange(shared + 1, longest + 1, dtype=np.int64))
     return np.concatenate(found)
 

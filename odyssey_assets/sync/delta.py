@@ -9,7 +9,7 @@ Belongs here: sorting tables into these three, and the differences of the second
 them (``apply``), proving them (``prove_delta``), or tables read in full (``prove``).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -58,21 +58,20 @@ def quick_tables(
     tables: tuple[CarriedTable, ...],
     ledger: Mapping[str, LedgerEntry],
     digests: Mapping[str, TargetDigest],
+    changes_since: Mapping[str, PageChanges | None],
     server_version: int,
     folder: Path,
 ) -> dict[str, QuickTable]:
     """The tables for which the quick way is open; their differences are kept in ``folder`` as a full comparison would.
 
-    None is where the changed rows break a key, for then rows beyond them may have to be named.
+    ``changes_since`` is what ``page_changes`` found. There are none where the changed rows break a key, for then rows
+    beyond them may have to be named.
     """
-    changes_since: dict[str, PageChanges | None] = {}
     found: dict[str, QuickTable] = {}
     for table in tables:
         entry = ledger.get(table.name)
         if entry is None or not _is_current(session, table, entry, digests[table.name], server_version):
             continue
-        if entry.snapshot_id not in changes_since:
-            changes_since[entry.snapshot_id] = _changes(session, entry)
         changes = changes_since[entry.snapshot_id]
         if changes is None:
             continue
@@ -83,6 +82,20 @@ def quick_tables(
         if comparison is not None:
             found[table.name] = QuickTable(table, entry, comparison, rowids)
     return {} if _break_keys(session, catalog, found, folder) else found
+
+
+def page_changes(session: Session, entries: Iterable[LedgerEntry]) -> dict[str, PageChanges | None]:
+    """What changed since each snapshot the ledger names; None where that snapshot is gone or cannot tell.
+
+    Takes no part in the session's transaction, so it can run beside it.
+    """
+    bytes_by_snapshot = {entry.snapshot_id: entry.snapshot_bytes for entry in entries}
+    found: dict[str, PageChanges | None] = {}
+    for identity, size_bytes in bytes_by_snapshot.items():
+        old = snapshot_path(session.request.snapshot_dir, identity)
+        is_at_hand = old.exists() and old.stat().st_size == size_bytes
+        found[identity] = changed_rows(old, session.snapshot.path) if is_at_hand else None
+    return found
 
 
 def _break_keys(session: Session, catalog: TargetCatalog, quick: Mapping[str, QuickTable], folder: Path) -> bool:
@@ -115,13 +128,6 @@ def _is_current(
         and session.source.tables[table.name].has_rowid
         and table.is_key_unique
     )
-
-
-def _changes(session: Session, entry: LedgerEntry) -> PageChanges | None:
-    old = snapshot_path(session.request.snapshot_dir, entry.snapshot_id)
-    if not old.exists() or old.stat().st_size != entry.snapshot_bytes:
-        return None
-    return changed_rows(old, session.snapshot.path)
 
 
 def _compare(

@@ -38,6 +38,8 @@ def survey_and_examine(session: Session, catalog: TargetCatalog, tables: tuple[C
 
     Raises FindingsError where the policy is to stop, or where holding rows back would not help.
     """
+    if not tables:
+        return Examined(session, {}, ())
     surveys = survey_tables(session, tables)
     examination = examine(session, catalog, tables, surveys)
     if examination.objections and session.request.policy is Policy.STOP:

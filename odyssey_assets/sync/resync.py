@@ -7,6 +7,7 @@ Belongs here: the order of a re-sync's steps. Does not belong here: the steps (`
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from odyssey_assets.preflight.objections import Objection
 from odyssey_assets.progress import Phase
 from odyssey_assets.source.survey import TableSurvey
 from odyssey_assets.sync.apply import TableChanges, apply_staged, stage_changes
-from odyssey_assets.sync.delta import QuickTable, quick_tables
+from odyssey_assets.sync.delta import QuickTable, page_changes, quick_tables
 from odyssey_assets.sync.examine import survey_and_examine, survey_tables
 from odyssey_assets.sync.guards import refuse_large_deletes, refuse_tampering
 from odyssey_assets.sync.ledger import read_ledger
@@ -70,10 +71,11 @@ def _find_differences(
     session: Session, catalog: TargetCatalog, tables: tuple[CarriedTable, ...], folder: Path
 ) -> tuple[Resync, dict[str, TableOutcome], dict[str, Tampering]]:
     version = server_version(session.connection)
-    with session.phase(Phase.SURVEY):
+    with session.phase(Phase.SURVEY), ThreadPoolExecutor(max_workers=1, thread_name_prefix="pages") as side:
         ledger = read_ledger(session.connection, session.schema)
+        changes_since = side.submit(page_changes, session, ledger.values())
         digests = {table.name: table_digest(session.connection, session.schema, table.name) for table in tables}
-        quick = quick_tables(session, catalog, tables, ledger, digests, version, folder)
+        quick = quick_tables(session, catalog, tables, ledger, digests, changes_since.result(), version, folder)
     others = tuple(table for table in tables if table.name not in quick)
     examined = survey_and_examine(session, catalog, others)
     resync = Resync(examined.session, catalog, tables, quick, examined.surveys, examined.objections, digests, folder)

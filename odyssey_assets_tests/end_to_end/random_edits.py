@@ -23,14 +23,16 @@ Row = dict[str, Any]
 POOL = 9
 """Ids and unique values are drawn from this few, so that they come back, collide and change hands."""
 
-TEXTS = ("", "a", "A", "á", "a\u0301", "NULL", "x" * 3_000, "\U0001f469 'quoted'", "odyssey")
+# Nothing longer, for many texts stand in an index, whose entries end at 2,704 bytes.
+TEXTS = ("", "a", "A", "á", "a\u0301", "NULL", "x" * 900, "\U0001f469 'quoted'", "odyssey")
 DOUBLES = (0.0, -0.0, 0.1, 1.5, -1e300, 5e-324)
 INTEGERS = (0, 1, -1, 2**31 - 1, -(2**31))
 NEW_YEAR = datetime(2025, 1, 1, tzinfo=UTC)
 
 BUSY_TABLES = ("User", "Village", "Feature", "Feedback", "Vote", "UserPoints", "NotificationPreferences", "Panel",
                "PanelMembership", "Account", "CollaborationSession", "CollaborationComment", "VerificationToken",
-               "UserBadge", "Badge", "RoadmapItem", "_FeedbackToRoadmapItem", "Session", "_SessionFacilitators")  # fmt: skip
+               "UserBadge", "Badge", "RoadmapItem", "_FeedbackToRoadmapItem", "Session",
+               "_SessionFacilitators")  # fmt: skip
 """The tables with unique values, rings, restrictions and pairs; the others are edited now and then."""
 
 SELF_REFERENCES = {"Feedback": "duplicateOfId", "CollaborationComment": "parentId"}
@@ -254,7 +256,7 @@ class Editor:
     def some(self, table: str, *, at_least: int = 1, at_most: int = 4) -> list[Row]:
         rows = self.database.rows(table)
         if len(rows) < at_least:
-            raise NothingToEdit
+            raise NothingToEditError
         return self.chance.sample(rows, min(len(rows), self.chance.randrange(at_least, at_most + 1)))
 
     def by_key(self, table: str, rows: list[Row]) -> Iterator[Row]:
@@ -267,7 +269,7 @@ class Editor:
     def uniques(self, table: str) -> list[list[str]]:
         found = [index["columns"] for index in tables_of()[table]["indexes"] if index["unique"]]
         if not found:
-            raise NothingToEdit
+            raise NothingToEditError
         return found
 
     def identifier(self) -> str:
@@ -297,7 +299,7 @@ class Editor:
         if column["nullable"] and (not found or self.chance.random() < 0.4):
             return None
         if not found:
-            raise NothingToEdit
+            raise NothingToEditError
         return self.chance.choice(found)
 
     def value(self, column: Row) -> Any:
@@ -321,7 +323,7 @@ class Editor:
                 return self.database.moment(self.chance, moment)
 
 
-class NothingToEdit(Exception):
+class NothingToEditError(Exception):
     """The table has not the rows or columns an edit needs."""
 
 
@@ -349,7 +351,7 @@ def _edit(chance: random.Random, database: Database, name: str, transaction: Cal
     try:
         with transaction():
             getattr(Editor(chance, database), name)(table)
-    except (*database.broken, NothingToEdit):
+    except (*database.broken, NothingToEditError):
         return None
     return f"{name} {table}"
 

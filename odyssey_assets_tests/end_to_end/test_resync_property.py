@@ -1,7 +1,7 @@
 """Whatever happens in SQLite, and whatever is done to PostgreSQL meanwhile, the next sync ends with both equal.
 
-A seed makes an episode: random edits of a small database, now and then a sync, judged by the oracle. Every failure names
-its seed and can be had again by it. docs/reliability.md has the command for thousands of edits.
+A seed makes an episode: random edits of a small database, now and then a sync, judged by the oracle. Every failure
+names its seed and can be had again by it. docs/reliability.md has the command for thousands of edits.
 """
 
 import os

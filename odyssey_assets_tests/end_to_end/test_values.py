@@ -35,8 +35,8 @@ from odyssey_assets_tests.statements import prisma_sql, run_postgres
 from odyssey_assets_tests.sync.requests import request_for
 from odyssey_assets_tests.value_strategies import VALUES
 
-VALUES_AT_A_TIME = 40
-VALUES_WANTED = int(os.environ.get("ODYSSEY_TEST_VALUES", "80"))
+VALUES_AT_A_TIME = 50
+VALUES_WANTED = int(os.environ.get("ODYSSEY_TEST_VALUES", "150"))
 """Generated values for each target; each is planted once for every slot."""
 
 SLOTS = {

@@ -11,6 +11,7 @@ TABLES = json.loads((FACTS_DIR / "schema_v5.json").read_text(encoding="utf-8"))[
 TELLING_NAMES = ("token", "secret", "password", "signedurl")
 NOT_SECRET = {
     ("Account", "token_type"),  # says which kind of token, as "bearer"
+    ("SessionRecording", "signedUrlExpiry"),  # a moment
     ("AIUsageLog", "promptTokens"),  # numbers of tokens
     ("AIUsageLog", "completionTokens"),
     ("AIUsageLog", "totalTokens"),

@@ -5,7 +5,7 @@ Belongs here: making the role and databases of its own. Does not belong here: ro
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlsplit
 
 from odyssey_assets.target.embedded import EmbeddedServer
 from odyssey_assets_tests.conftest import fresh_database
@@ -50,5 +50,5 @@ def owned_database(server: EmbeddedServer, *, version: int = 5, schema: str = "p
 def as_role(uri: str, *, schema: str = "public") -> str:
     """The same database for the role, with Prisma's ``schema`` parameter where it is not the usual one."""
     parts = urlsplit(uri)
-    query = urlencode({"schema": schema}) if schema != "public" else parts.query
+    query = f"schema={quote(schema)}" if schema != "public" else parts.query
     return parts._replace(netloc=f"{ROLE}:{PASSWORD}@{parts.hostname}:{parts.port}", query=query).geturl()

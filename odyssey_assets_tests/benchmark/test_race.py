@@ -1,0 +1,156 @@
+"""The race itself, at a tiny size, on a real server: every contender that is installed arrives with all rows."""
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import psycopg2
+import pytest
+from click.testing import CliRunner
+
+from odyssey_assets.benchmark.child import run_in_child
+from odyssey_assets.benchmark.command import benchmark
+from odyssey_assets.benchmark.contender import Task
+from odyssey_assets.benchmark.contenders import CONTENDERS, contender_named
+from odyssey_assets.benchmark.databases import copy_folder, scratch_database
+from odyssey_assets.benchmark.limits import write_copy_files
+from odyssey_assets.benchmark.race import race, scale_of
+from odyssey_assets.errors import ConfigurationError, IntegrityError, UnreachableError
+from odyssey_assets.model.identifiers import quoted
+from odyssey_assets.sample.writer import SampleSummary, write_sample
+from odyssey_assets.target.embedded import EmbeddedServer
+
+ROWS = 400
+LOADS = [contender for contender in CONTENDERS if not contender.needs_rows]
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> SampleSummary:
+    return write_sample(tmp_path_factory.mktemp("benchmark") / "odyssey.db", scale=scale_of(ROWS))
+
+
+@pytest.fixture(scope="module")
+def copies(server: EmbeddedServer, sample: SampleSummary, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The server's own binary copies of the sample's tables."""
+    folder = tmp_path_factory.mktemp("copies")
+    with scratch_database(server.uri_of("postgres")) as uri, copy_folder() as files:
+        run_in_child(contender_named("migrate"), Task(sample.path, uri, folder, files))
+        write_copy_files(uri, files)
+        yield files
+
+
+def databases_of(server: EmbeddedServer) -> set[str]:
+    with closing(psycopg2.connect(server.uri_of("postgres"))) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT datname FROM pg_database WHERE datname LIKE 'odyssey\\_benchmark%'")
+        return {name for (name,) in cursor.fetchall()}
+
+
+def rows_in(uri: str, tables: list[str]) -> dict[str, int]:
+    found = {}
+    with closing(psycopg2.connect(uri)) as connection, connection.cursor() as cursor:
+        for table in tables:
+            cursor.execute(f"SELECT count(*) FROM {quoted(table)}")
+            (found[table],) = cursor.fetchone() or (None,)
+    return found
+
+
+@pytest.mark.parametrize("contender", LOADS, ids=lambda each: each.name)
+def test_every_load_brings_every_row(contender, server, sample, copies, database_uri, tmp_path):
+    reason = contender.unavailable()
+    if reason is not None:
+        pytest.skip(reason)
+    result = run_in_child(contender, Task(sample.path, database_uri, tmp_path, copies))
+    assert rows_in(database_uri, list(sample.rows_by_table)) == dict(sample.rows_by_table)
+    assert set(result.seconds) == {measure.name for measure in contender.measures}
+    assert all(0 < seconds < 60 for seconds in result.seconds.values())
+    assert 20e6 < result.peak_bytes < 2e9
+
+
+def test_the_loads_that_are_compared_end_with_the_same_keys_and_indexes(sample, copies, server, tmp_path):
+    found = []
+    for name in ("limit", "migrate"):
+        with scratch_database(server.uri_of("postgres")) as uri:
+            run_in_child(contender_named(name), Task(sample.path, uri, tmp_path, copies))
+            with closing(psycopg2.connect(uri)) as connection, connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' UNION ALL "
+                    "SELECT conname || pg_get_constraintdef(oid) FROM pg_constraint "
+                    "WHERE connamespace = 'public'::regnamespace AND contype IN ('p', 'f') ORDER BY 1"
+                )
+                found.append(cursor.fetchall())
+    assert len(found[0]) > 100
+    assert found[0] == found[1]
+
+
+def test_rounds_are_interleaved_small_contenders_extrapolated_and_everything_is_removed(server, tmp_path):
+    said: list[str] = []
+    slow = contender_named("row_loop")
+    few = [contender_named("limit"), contender_named("verify"), replace(slow, largest_rows=200)]
+    before = databases_of(server)
+    found = race(server.uri_of("postgres"), few, [ROWS], 2, tmp_path, said.append)
+    assert found.absent == ()
+    assert [each.contender for each in found.samples] == ["limit", "verify", "verify", "row_loop"] * 2
+    extrapolated = next(each for each in found.samples if each.contender == "row_loop")
+    assert extrapolated.measured_rows < extrapolated.rows
+    assert extrapolated.seconds_at_size == extrapolated.seconds * extrapolated.rows / extrapolated.measured_rows
+    assert databases_of(server) == before
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_contender_that_fails_is_named_with_its_reason_and_the_others_go_on(server, tmp_path):
+    plain = contender_named("plain_read")
+    # It is handed an empty database, in which there is nothing to read.
+    broken = replace(plain, needs_rows=False)
+    found = race(server.uri_of("postgres"), [broken, contender_named("limit")], [ROWS], 2, tmp_path, lambda _: None)
+    assert [name for name, _ in found.absent] == ["plain_read"]
+    assert "does not exist" in found.absent[0][1]
+    assert [each.contender for each in found.samples] == ["limit", "limit"]
+
+
+def test_a_child_that_fails_says_why(database_uri, sample, tmp_path):
+    with pytest.raises(IntegrityError, match="verify did not come to the end: .*Run odyssey migrate first"):
+        run_in_child(contender_named("verify"), Task(sample.path, database_uri, tmp_path, tmp_path))
+
+
+def test_a_server_that_is_not_there_and_a_role_that_may_not_are_refused(server):
+    with (
+        pytest.raises(UnreachableError, match="cannot be reached"),
+        scratch_database("postgresql://u:secret@127.0.0.1:1/x"),
+    ):
+        pass
+    with closing(psycopg2.connect(server.uri_of("postgres"))) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute("CREATE ROLE no_databases LOGIN PASSWORD 'none'")
+            try:
+                with (
+                    pytest.raises(ConfigurationError, match="may not"),
+                    scratch_database(f"postgresql://no_databases:none@127.0.0.1:{server.port}/postgres"),
+                ):
+                    pass
+            finally:
+                cursor.execute("DROP ROLE no_databases")
+
+
+def test_the_command_prints_one_document(server, tmp_path, monkeypatch):
+    monkeypatch.setenv("ODYSSEY_STATE_DIR", str(tmp_path))
+    uri = server.uri_of("postgres")
+    chart = tmp_path / "chart.svg"
+    options = ["--scale", "400", "--repeat", "1", "--contender", "limit", "--contender", "migrate", "--json"]
+    result = CliRunner().invoke(benchmark, [*options, "--postgres", uri, "--chart", str(chart)])
+    assert result.exit_code == 0, result.output
+    document = json.loads(result.stdout)
+    assert [line["measure"] for line in document["summary"]] == ["limit", "load", "load_and_proof", "migrate"]
+    assert document["summary"][0]["ratio"] == 1
+    assert document["absent"] == []
+    assert chart.read_text().startswith("<svg")
+    assert [path.name for path in tmp_path.iterdir()] == ["chart.svg"]
+
+
+@pytest.mark.parametrize("size", ["0", "50", "-1", "many", "1G", "k"])
+def test_a_size_that_is_none_is_wrong_usage(size):
+    result = CliRunner().invoke(benchmark, ["--scale", size])
+    assert result.exit_code == 2
+    assert "is not a number of rows" in result.output
