@@ -42,6 +42,8 @@ class RunOptions:
     jsonb: bool = False
     quarantine: bool = False
     allowed_deletes: tuple[str, ...] = ()
+    on_tamper: str = "repair"
+    accept_new_source: bool = False
 
 
 def main() -> None:
@@ -115,6 +117,9 @@ def write_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--quarantine", is_flag=True, help="Carry every good row and hold the others back, instead of stopping."
         ),
+        click.option(
+            "--accept-new-source", is_flag=True, help="Take the SQLite file even if another one was published last."
+        ),
     ):
         command = option(command)
     return command
@@ -141,6 +146,13 @@ def migrate(**options: Any) -> int:
     multiple=True,
     metavar="TABLE=N",
     help="Let the delete breaker pass up to N deletes of a table. Repeatable.",
+)
+@click.option(
+    "--on-tamper",
+    type=click.Choice(["repair", "stop"]),
+    default="repair",
+    show_default=True,
+    help="Rows that somebody else changed in PostgreSQL: overwrite and report them, or refuse.",
 )
 @reporting
 def sync(**options: Any) -> int:
@@ -283,6 +295,8 @@ def run_job(job: str, options: RunOptions) -> int:
                 "show_values": options.show_values,
                 "quarantine": options.quarantine,
                 "allowed_deletes": allowed_deletes(options.allowed_deletes),
+                "on_tamper": options.on_tamper,
+                "accept_new_source": options.accept_new_source,
             },
             console.on_progress,
         )

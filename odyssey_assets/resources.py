@@ -13,7 +13,7 @@ from odyssey_assets.errors import ConfigurationError, OdysseyError
 from odyssey_assets.progress import tell_listener
 from odyssey_assets.report.document import error_document, outcome_document
 from odyssey_assets.report.store import write_report
-from odyssey_assets.sync.outcome import Outcome, Policy, Request
+from odyssey_assets.sync.outcome import OnTamper, Outcome, Policy, Request
 from odyssey_assets.sync.run import run
 from odyssey_assets.target.location import locate_target
 
@@ -34,6 +34,12 @@ class OdysseyEngine(dg.ConfigurableResource):  # type: ignore[type-arg]
     quarantine: bool = Field(
         default=False,
         description="Carry every good row and hold back the others in odyssey_sync.quarantine, instead of stopping.",
+    )
+    on_tamper: str = Field(
+        default="repair", description="What to do about rows somebody else changed in PostgreSQL: repair or stop."
+    )
+    accept_new_source: bool = Field(
+        default=False, description="Take the SQLite file even if it is not the one that was last published."
     )
     allowed_deletes: dict[str, int] = Field(
         default={}, description="How many deletes the breaker lets through, by table."
@@ -60,6 +66,9 @@ class OdysseyEngine(dg.ConfigurableResource):  # type: ignore[type-arg]
                     applies_changes=applies_changes,
                     policy=Policy.QUARANTINE if self.quarantine else Policy.STOP,
                     allowed_deletes=self.allowed_deletes,
+                    on_tamper=OnTamper(self.on_tamper),
+                    accepts_new_source=self.accept_new_source,
+                    run_id=run_id,
                 ),
                 tell_listener,
             )

@@ -17,6 +17,7 @@ from odyssey_assets.sync.load import load_empty_tables
 from odyssey_assets.sync.outcome import TableOutcome, TableStatus
 from odyssey_assets.sync.prove import prove_table
 from odyssey_assets.sync.session import Session
+from odyssey_assets.sync.tampering import check_tampering
 from odyssey_assets.sync.verdict import failed_checks
 from odyssey_assets.target.catalog import TargetCatalog
 from odyssey_assets.target.connection import query
@@ -46,8 +47,9 @@ def publish_tables(session: Session, catalog: TargetCatalog, tables: tuple[Carri
     in_the_way = {name: outcome for name, outcome in settled.items() if failed_checks(outcome)}
     if in_the_way:
         waiting = {table.name: TableOutcome(table.name, TableStatus.FAILED, carried=table) for table in empty}
-        return Published(settled | waiting, in_the_way, examined.objections, {})
-    return Published(settled | _load_and_prove(examined, catalog, empty), {}, examined.objections, {})
+        return Published(check_tampering(session, settled) | waiting, in_the_way, examined.objections, {})
+    outcomes = check_tampering(session, settled | _load_and_prove(examined, catalog, empty))
+    return Published(outcomes, {}, examined.objections, {})
 
 
 def compare_tables(

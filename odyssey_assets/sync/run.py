@@ -16,7 +16,7 @@ from odyssey_assets.source.snapshot import Snapshot, take_snapshot
 from odyssey_assets.source.soundness import require_sound
 from odyssey_assets.sync.examine import examine, survey_tables
 from odyssey_assets.sync.guards import hold_sync_lock, refuse_other_source
-from odyssey_assets.sync.ledger import Publication, last_publication, read_ledger
+from odyssey_assets.sync.ledger import Publication, last_publication
 from odyssey_assets.sync.outcome import Outcome, Request, TableOutcome, TableStatus
 from odyssey_assets.sync.prepare import pair_or_refuse, prepare_target
 from odyssey_assets.sync.publish import compare_tables, has_rows, publish_tables
@@ -24,11 +24,10 @@ from odyssey_assets.sync.quarantine import holds_rows
 from odyssey_assets.sync.record import record
 from odyssey_assets.sync.resync import resync_tables
 from odyssey_assets.sync.session import Session, timed
-from odyssey_assets.sync.tampering import check_of, class_drift
+from odyssey_assets.sync.tampering import check_tampering
 from odyssey_assets.sync.verdict import problem_of
 from odyssey_assets.target.catalog import TargetCatalog
-from odyssey_assets.target.connection import connect, server_version
-from odyssey_assets.target.digests import table_digest
+from odyssey_assets.target.connection import connect
 from odyssey_assets.target.reader import keep_heap_order
 
 
@@ -106,16 +105,7 @@ def _verified(session: Session, catalog: TargetCatalog, tables: tuple[CarriedTab
     if holds_rows(session.connection, session.schema):
         examination = examine(session, catalog, tables, surveys)
         session = replace(session, held_back=examination.rows_held_back)
-    outcomes = compare_tables(session, catalog, tables, surveys, TableStatus.VERIFIED)
-    ledger, version = read_ledger(session.connection, session.schema), server_version(session.connection)
-    checked = {}
-    for table in tables:
-        outcome = outcomes[table.name]
-        assert outcome.comparison is not None
-        digest = table_digest(session.connection, session.schema, table.name)
-        tampering = class_drift(session, table, ledger.get(table.name), digest, outcome.comparison, version)
-        checked[table.name] = replace(outcome, checks=(*outcome.checks, check_of(tampering)))
-    return checked
+    return check_tampering(session, compare_tables(session, catalog, tables, surveys, TableStatus.VERIFIED))
 
 
 def _chosen(pairing: Pairing, names: frozenset[str]) -> tuple[CarriedTable, ...]:

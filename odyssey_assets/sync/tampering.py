@@ -17,10 +17,11 @@ from odyssey_assets.model.identifiers import quoted
 from odyssey_assets.source.reader import read_table as read_source
 from odyssey_assets.source.snapshot import snapshot_path
 from odyssey_assets.source.survey import survey_table
-from odyssey_assets.sync.ledger import LedgerEntry
+from odyssey_assets.sync.ledger import LedgerEntry, read_ledger
+from odyssey_assets.sync.outcome import TableOutcome, TableStatus
 from odyssey_assets.sync.session import Session
-from odyssey_assets.target.connection import query
-from odyssey_assets.target.digests import TargetDigest
+from odyssey_assets.target.connection import query, server_version
+from odyssey_assets.target.digests import TargetDigest, table_digest
 from odyssey_assets.target.reader import read_table as read_target
 
 ROWS_NAMED = 200
@@ -89,6 +90,24 @@ def check_of(tampering: Tampering) -> CheckResult:
         Severity.WARNING,
         tampering.listed,
     )
+
+
+def check_tampering(session: Session, outcomes: Mapping[str, TableOutcome]) -> dict[str, TableOutcome]:
+    """The outcomes with the check added, for tables as they are in PostgreSQL now."""
+    ledger = read_ledger(session.connection, session.schema)
+    version = server_version(session.connection)
+    checked = {}
+    for name, outcome in outcomes.items():
+        if outcome.comparison is None or outcome.carried is None:
+            checked[name] = outcome
+            continue
+        if outcome.status is TableStatus.LOADED:
+            found = Tampering(name, Drift.NONE, 0, (), outcome.target_rows, "loaded by this run")
+        else:
+            digest = table_digest(session.connection, session.schema, name)
+            found = class_drift(session, outcome.carried, ledger.get(name), digest, outcome.comparison, version)
+        checked[name] = replace(outcome, checks=(*outcome.checks, check_of(found)))
+    return checked
 
 
 def _tampered(

@@ -110,7 +110,7 @@ def test_a_contender_that_fails_is_named_with_its_reason_and_the_others_go_on(se
 
 
 def test_a_child_that_fails_says_why(database_uri, sample, tmp_path):
-    with pytest.raises(IntegrityError, match="verify did not come to the end: .*Run odyssey migrate first"):
+    with pytest.raises(IntegrityError, match=r"verify did not come to the end: .*Run odyssey migrate first"):
         run_in_child(contender_named("verify"), Task(sample.path, database_uri, tmp_path, tmp_path))
 
 

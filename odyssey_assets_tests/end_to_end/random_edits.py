@@ -217,6 +217,8 @@ class Editor:
     def merge(self, table: str) -> None:
         """Everything that refers to one row is moved to another, and the row goes."""
         gone, heir = self.some(table, at_least=2)[:2]
+        if "id" not in gone:
+            raise NothingToEditError
         for child, facts in tables_of().items():
             for key in facts["foreign_keys"]:
                 if key["references"] == table:

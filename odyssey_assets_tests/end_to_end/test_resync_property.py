@@ -25,7 +25,8 @@ from odyssey_assets_tests.sync.requests import ALL_TABLES, request_for
 
 EPISODES = int(os.environ.get("ODYSSEY_RESYNC_EPISODES", "2"))
 FIRST_SEED = int(os.environ.get("ODYSSEY_RESYNC_FIRST_SEED", "1"))
-EDITS_PER_EPISODE = 40
+ROUNDS = 10
+"""Of each episode, each of one to seven edits and a sync."""
 ANY_NUMBER = dict.fromkeys(ALL_TABLES, 10**9)
 
 Places = dict[tuple[str, str], tuple[str, str]]
@@ -47,19 +48,14 @@ def test_every_sync_converges(tmp_path: Path, ordinary_server: EmbeddedServer, s
         tampering(uri, schema) as intruder,
     ):
         episode = Episode(tmp_path, source, uri, schema)
-        for _ in range(40):
-            edit_sqlite(chance, source)
-        edits = 0
-        while edits < EDITS_PER_EPISODE:
-            if edit_sqlite(chance, source):
-                edits += 1
-            if chance.random() < 0.15:
+        episode.edit(chance, 25)
+        for _ in range(ROUNDS):
+            episode.edit(chance, chance.randrange(1, 8))
+            for _ in range(chance.choice([0, 0, 1, 3])):
                 edit_postgres(chance, intruder)
-            if chance.random() < 0.05:
+            if chance.random() < 0.15:
                 episode.sync_some(frozenset(chance.sample(sorted(ALL_TABLES), chance.randrange(1, 37))))
-            if chance.random() < 0.25:
-                episode.sync()
-        episode.sync()
+            episode.sync()
         episode.sync_again()
 
 
@@ -70,7 +66,12 @@ class Episode:
         self.folder, self.source, self.uri, self.schema = folder, source, uri, schema
         self.synced = 0
 
-    def sync(self) -> Outcome:
+    def edit(self, chance: random.Random, number: int) -> None:
+        """So many edits that had something to edit and broke no constraint."""
+        while number:
+            number -= edit_sqlite(chance, self.source) is not None
+
+    def sync(self) -> None:
         before = self.places()
         outcome = self.run()
         assert outcome.ok, (outcome.problem, self.since_last_sync())
@@ -79,7 +80,6 @@ class Episode:
         rewritten = [row for row, place in before.items() if row in after and after[row] != place]
         assert rewritten == [], self.since_last_sync()
         self.synced = len(self.source.journal)
-        return outcome
 
     def sync_again(self) -> None:
         outcome = self.run()
@@ -90,9 +90,8 @@ class Episode:
         before = dump(self.uri)
         try:
             outcome = self.run(publish=tables)
-        except (RefusedError, IntegrityError) as error:
+        except (RefusedError, IntegrityError):
             assert dump(self.uri) == before
-            assert error.hint, error
             return
         assert outcome.ok, (tables, outcome.problem, self.since_last_sync())
         after = dump(self.uri)
