@@ -24,6 +24,7 @@ from odyssey_assets.configuration import (
     sqlite_path_from,
 )
 from odyssey_assets.errors import EXIT_DONE, EXIT_INTEGRITY, OdysseyError
+from odyssey_assets.report.command import report
 
 Parameters = ParamSpec("Parameters")
 
@@ -55,6 +56,9 @@ def main() -> None:
 @click.version_option(__version__)
 def cli() -> None:
     """Moves Odyssey Feedback from SQLite to PostgreSQL, proven cell by cell."""
+
+
+cli.add_command(report)
 
 
 def reporting(command: Callable[Parameters, int]) -> Callable[Parameters, None]:

@@ -15,6 +15,11 @@ PROJECT_DIR = Path(__file__).resolve().parent.parent
 ENV_STATE_DIR = "ODYSSEY_STATE_DIR"
 ENV_SQLITE = "ODYSSEY_SQLITE_PATH"
 ENV_POSTGRES = "POSTGRES_URL"
+ENV_DUAL_RUN = "ODYSSEY_DUAL_RUN"
+ENV_SYNC_ON_CHANGE = "ODYSSEY_SYNC_ON_CHANGE"
+ENV_SYNC_CRON = "ODYSSEY_SYNC_CRON"
+ENV_OVERDUE_MINUTES = "ODYSSEY_OVERDUE_MINUTES"
+ENV_DEBOUNCE_SECONDS = "ODYSSEY_DEBOUNCE_SECONDS"
 ENV_DAGSTER_POSTGRES = "ODYSSEY_DAGSTER_POSTGRES_URL"
 
 
@@ -60,6 +65,40 @@ def settings_from_environment(environ: Mapping[str, str] = os.environ) -> Settin
         postgres_url=environ.get(ENV_POSTGRES, "").strip() or None,
         dagster_postgres_url=environ.get(ENV_DAGSTER_POSTGRES, "").strip() or None,
     )
+
+
+@dataclass(frozen=True)
+class DualRun:
+    """How the dual run is driven. Minutes and seconds as in the names of the variables."""
+
+    is_on: bool = False
+    reacts_to_changes: bool = False
+    cron: str = "*/15 * * * *"
+    overdue_minutes: float = 45.0
+    debounce_seconds: float = 3.0
+
+
+def dual_run_from_environment(environ: Mapping[str, str] = os.environ) -> DualRun:
+    """Read the dual run's settings. Raises ConfigurationError for a number that is none."""
+    default = DualRun()
+    return DualRun(
+        is_on=environ.get(ENV_DUAL_RUN, "").strip() == "1",
+        reacts_to_changes=environ.get(ENV_SYNC_ON_CHANGE, "").strip() == "1",
+        cron=environ.get(ENV_SYNC_CRON, "").strip() or default.cron,
+        overdue_minutes=_number(environ, ENV_OVERDUE_MINUTES, default.overdue_minutes),
+        debounce_seconds=_number(environ, ENV_DEBOUNCE_SECONDS, default.debounce_seconds),
+    )
+
+
+def _number(environ: Mapping[str, str], name: str, default: float) -> float:
+    text = environ.get(name, "").strip()
+    try:
+        value = float(text) if text else default
+    except ValueError:
+        value = -1.0
+    if not value > 0:
+        raise ConfigurationError(f"{name} must be a number above zero, not {text!r}.", hint="Correct or unset it.")
+    return value
 
 
 def sqlite_path_from(text: str) -> Path:

@@ -94,12 +94,12 @@ class Console:
         tables: Any = document["tables"]
         if tables:
             self._console.print(_result_table(tables))
-        for line in _failed_checks(tables):
-            self._console.print(f"[red]{escape(line)}[/]", soft_wrap=True)
+        for line, severity in _failed_checks(tables):
+            self._console.print(f"[{_STYLES[severity]}]{escape(line)}[/]", soft_wrap=True)
         seconds: Any = document.get("seconds", {})
         rows = sum(table["source_rows"] for table in tables)
         if document["ok"]:
-            verb = {"migrate": "carried and proven", "verify": "verified"}.get(job, "done")
+            verb = {"migrate": "carried and proven", "sync": "in step", "verify": "verified"}.get(job, "done")
             self._console.print(
                 f"[bold green]{rows:,} rows {verb}[/], every cell equal, in {sum(seconds.values()):.1f} s "
                 f"({', '.join(f'{phase} {spent:.1f}' for phase, spent in seconds.items())}).",
@@ -127,7 +127,7 @@ class Console:
             f"{', to be created by the first run' if target['will_create_tables'] else ''}.",
             soft_wrap=True,
         )
-        for severity, style in (("error", "red"), ("warning", "yellow")):
+        for severity, style in _STYLES.items():
             for finding in findings:
                 if finding["severity"] == severity:
                     self._console.print(f"[{style}]{severity}[/] {escape(_finding_line(finding))}", soft_wrap=True)
@@ -179,11 +179,17 @@ def _verdict(checks: list[dict[str, Any]]) -> str:
     return f"[green]{len(checks)} passed[/]" if checks else ""
 
 
-def _failed_checks(tables: list[dict[str, Any]]) -> list[str]:
-    """One line for each check that failed; in the table they would be cut off."""
+def _failed_checks(tables: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """One line and its severity for each check that failed; the same words about many tables are told once."""
+    by_words: dict[tuple[str, str, str], list[str]] = {}
+    for table in tables:
+        for check in table["checks"]:
+            if not check["passed"]:
+                by_words.setdefault((check["name"], check["detail"], check["severity"]), []).append(table["name"])
     return [
-        f"{table['name']} {check['name']}: {check['detail']}"
-        for table in tables
-        for check in table["checks"]
-        if not check["passed"]
+        (f"{names[0] if len(names) == 1 else f'{len(names)} tables'} {check}: {detail}", severity)
+        for (check, detail, severity), names in by_words.items()
     ]
+
+
+_STYLES = {"error": "red", "warning": "yellow"}

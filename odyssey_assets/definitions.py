@@ -4,20 +4,35 @@ from collections.abc import Iterable
 
 import dagster as dg
 
-from odyssey_assets.assets import odyssey_tables, sqlite_database
-from odyssey_assets.jobs import migrate_job, sync_job, verify_job
+from odyssey_assets.assets import odyssey_tables, with_overdue_policy
+from odyssey_assets.configuration import DualRun, dual_run_from_environment
+from odyssey_assets.jobs import migrate_job, observe_job, sync_job, verify_job
 from odyssey_assets.resources import OdysseyEngine
+from odyssey_assets.schedules import schedules
+from odyssey_assets.sensors import source_changed_sensor
+from odyssey_assets.source_assets import observe_sqlite, sqlite_database
 
 
-def build_definitions(*, odyssey: OdysseyEngine | None = None, tables: Iterable[str] | None = None) -> dg.Definitions:
+def build_definitions(
+    *,
+    odyssey: OdysseyEngine | None = None,
+    tables: Iterable[str] | None = None,
+    dual_run: DualRun | None = None,
+) -> dg.Definitions:
     """The definitions; tests pass an engine of their own, the command line the tables its jobs are about."""
     names = None if tables is None else tuple(tables)
+    dual_run = dual_run or DualRun()
     return dg.Definitions(
-        assets=[sqlite_database, odyssey_tables],
-        jobs=[migrate_job(names), sync_job(names), verify_job(names)],
+        assets=[sqlite_database, observe_sqlite, *with_overdue_policy(odyssey_tables, dual_run)],
+        jobs=[migrate_job(names), sync_job(names), verify_job(names), observe_job()],
+        schedules=schedules(dual_run),
+        sensors=[source_changed_sensor(dual_run)],
         resources={"odyssey": odyssey or OdysseyEngine()},
         executor=dg.in_process_executor,
     )
 
 
-defs = build_definitions()
+@dg.definitions
+def defs() -> dg.Definitions:
+    """What Dagster loads; a function, so that importing this module reads no environment."""
+    return build_definitions(dual_run=dual_run_from_environment())

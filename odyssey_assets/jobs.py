@@ -7,6 +7,7 @@ import dagster as dg
 
 from odyssey_assets.assets import odyssey_tables
 from odyssey_assets.metadata import MIGRATE_MODE, MODE_TAG, WRITES_TAG, asset_key
+from odyssey_assets.source_assets import observe_sqlite
 
 if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
@@ -42,6 +43,15 @@ def verify_job(tables: Iterable[str] | None = None) -> "UnresolvedAssetJobDefini
         "verify",
         selection=dg.AssetSelection.checks(*keys),
         description="Runs every integrity check and changes nothing.",
+    )
+
+
+def observe_job() -> "UnresolvedAssetJobDefinition":
+    """Observe every table of the SQLite file."""
+    return dg.define_asset_job(
+        "observe",
+        selection=dg.AssetSelection.assets(*observe_sqlite.keys),
+        description="Tells for each table of the SQLite file whether it moved on since it was published.",
     )
 
 

@@ -12,13 +12,15 @@ from sqlalchemy.dialects import postgresql
 
 from odyssey_assets.compare.checks import CheckResult
 from odyssey_assets.compare.differences import Difference
-from odyssey_assets.model.identifiers import quoted
 from odyssey_assets.model.kinds import Kind, kind_of
 from odyssey_assets.report.document import difference_document
 from odyssey_assets.sync.outcome import Outcome, TableOutcome
 
 SQLITE_ASSET = dg.AssetKey("odyssey_sqlite")
 
+OWNERS = ["team:data-engineering"]
+
+ROWS_BEHIND = "odyssey/rows_behind"
 ROWS_INSERTED = "odyssey/rows_inserted"
 ROWS_UPDATED = "odyssey/rows_updated"
 ROWS_DELETED = "odyssey/rows_deleted"
@@ -26,6 +28,10 @@ SECONDS = "odyssey/seconds"
 BYTES = "odyssey/bytes"
 SNAPSHOT_ID = "odyssey/snapshot_id"
 STATUS = "odyssey/status"
+REPORT = "odyssey/report"
+
+DATA_VERSION_TAG = "dagster/data_version"
+"""Dagster's own name for the tag by which an observation tells a data version."""
 
 MODE_TAG = "odyssey/mode"
 MIGRATE_MODE = "migrate"
@@ -42,6 +48,11 @@ _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
 
 def asset_key(table: str) -> dg.AssetKey:
     return dg.AssetKey(table)
+
+
+def source_key(table: str) -> dg.AssetKey:
+    """The table as SQLite holds it."""
+    return dg.AssetKey(["sqlite", table])
 
 
 def table_metadata(table: Table) -> dict[str, Any]:
@@ -80,11 +91,13 @@ def _type_name(column: Column[Any]) -> str:
 def column_lineage(table: Table) -> dg.TableColumnLineage:
     """Every column comes from the column of the same name in SQLite."""
     return dg.TableColumnLineage(
-        {
-            column.name: [dg.TableColumnDep(SQLITE_ASSET, f"{quoted(table.name)}.{quoted(column.name)}")]
-            for column in table.columns
-        }
+        {column.name: [dg.TableColumnDep(source_key(table.name), column.name)] for column in table.columns}
     )
+
+
+def content_version(table: TableOutcome) -> str:
+    """A published table's content as a data version: equal exactly when the content is."""
+    return str(table.comparison.source_digest) if table.comparison is not None else "absent"
 
 
 def outcome_metadata(outcome: Outcome, table: TableOutcome) -> dict[str, Any]:

@@ -3,16 +3,20 @@
 Belongs here: turning configuration and environment into the engine's request. Does not belong here: running steps.
 """
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
 from pydantic import Field
 
-from odyssey_assets.configuration import settings_from_environment, sqlite_path_from
+from odyssey_assets.configuration import Settings, settings_from_environment, sqlite_path_from
 from odyssey_assets.errors import ConfigurationError, OdysseyError
 from odyssey_assets.progress import tell_listener
-from odyssey_assets.report.document import error_document, outcome_document
-from odyssey_assets.report.store import write_report
+from odyssey_assets.report.leave import leave_report
+from odyssey_assets.report.store import page_path
+from odyssey_assets.source.fingerprint import fingerprint
+from odyssey_assets.sync.observe import SourceTableVersion, observe_source, unchanged_since
 from odyssey_assets.sync.outcome import OnTamper, Outcome, Policy, Request
 from odyssey_assets.sync.run import run
 from odyssey_assets.target.location import locate_target
@@ -46,37 +50,62 @@ class OdysseyEngine(dg.ConfigurableResource):  # type: ignore[type-arg]
     )
 
     def publish_and_verify(
-        self, run_id: str, publish: frozenset[str], verify: frozenset[str], *, applies_changes: bool
+        self, job: str, run_id: str, publish: frozenset[str], verify: frozenset[str], *, applies_changes: bool
     ) -> Outcome:
         """Run the engine and leave the run's report, whatever comes of it. Raises what the engine raises."""
-        settings = settings_from_environment()
+        settings, started_at = settings_from_environment(), datetime.now(UTC)
+        request: Request | None = None
         try:
-            path = sqlite_path_from(self.sqlite_path) if self.sqlite_path else settings.sqlite_path
-            outcome = run(
-                Request(
-                    sqlite_path=_named(path),
-                    target=locate_target(settings),
-                    snapshot_dir=settings.snapshot_dir,
-                    scratch_dir=settings.scratch_dir,
-                    publish=publish,
-                    verify=verify,
-                    ignore_unknown=frozenset(self.ignore_unknown),
-                    json_as_jsonb=self.json_as_jsonb,
-                    show_values=self.show_values,
-                    applies_changes=applies_changes,
-                    policy=Policy.QUARANTINE if self.quarantine else Policy.STOP,
-                    allowed_deletes=self.allowed_deletes,
-                    on_tamper=OnTamper(self.on_tamper),
-                    accepts_new_source=self.accept_new_source,
-                    run_id=run_id,
-                ),
-                tell_listener,
+            request = replace(
+                self._request(settings),
+                publish=publish,
+                verify=verify,
+                applies_changes=applies_changes,
+                run_id=run_id,
             )
+            outcome = run(request, tell_listener)
         except OdysseyError as error:
-            write_report(settings.report_dir, run_id, error_document(error))
+            leave_report(settings.report_dir, job, run_id, started_at, request, error)
             raise
-        write_report(settings.report_dir, run_id, outcome_document(outcome, show_values=self.show_values))
+        leave_report(settings.report_dir, job, run_id, started_at, request, outcome)
         return outcome
+
+    def report_page(self, run_id: str) -> Path:
+        """Where the page of a run's report is, once it has ended."""
+        return page_path(settings_from_environment().report_dir, run_id)
+
+    def observe(self, tables: frozenset[str]) -> tuple[SourceTableVersion, ...]:
+        """Versions of the content of source tables. Raises what the engine raises."""
+        versions = observe_source(self._request(settings_from_environment()))
+        return tuple(version for version in versions if version.table in tables)
+
+    def source_fingerprint(self) -> str:
+        """A sign of the live file's state; see ``source.fingerprint``."""
+        return fingerprint(self._source_path(settings_from_environment()))
+
+    def unchanged(self, tables: frozenset[str]) -> str | None:
+        """Why a sync of these tables would change nothing; None where that is not proven."""
+        return unchanged_since(replace(self._request(settings_from_environment()), publish=tables))
+
+    def _source_path(self, settings: Settings) -> Path:
+        return _named(sqlite_path_from(self.sqlite_path) if self.sqlite_path else settings.sqlite_path)
+
+    def _request(self, settings: Settings) -> Request:
+        return Request(
+            sqlite_path=self._source_path(settings),
+            target=locate_target(settings),
+            snapshot_dir=settings.snapshot_dir,
+            scratch_dir=settings.scratch_dir,
+            publish=frozenset(),
+            verify=frozenset(),
+            ignore_unknown=frozenset(self.ignore_unknown),
+            json_as_jsonb=self.json_as_jsonb,
+            show_values=self.show_values,
+            policy=Policy.QUARANTINE if self.quarantine else Policy.STOP,
+            allowed_deletes=self.allowed_deletes,
+            on_tamper=OnTamper(self.on_tamper),
+            accepts_new_source=self.accept_new_source,
+        )
 
 
 def _named(path: Path | None) -> Path:

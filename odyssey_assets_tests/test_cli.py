@@ -244,14 +244,13 @@ def make_bad(kind: str, source: Path) -> Path:
         ("a folder", 2, "is not a file."),
     ],
 )
-@pytest.mark.parametrize("command", ["migrate", "verify"])
 def test_a_bad_source_is_refused_in_one_sentence(
-    database_uri: str, source: Path, kind: str, status: int, sentence: str, command: str
+    database_uri: str, source: Path, kind: str, status: int, sentence: str
 ) -> None:
     run_postgres(database_uri, prisma_sql(5))
     path = make_bad(kind, source)
     before = path.read_bytes() if path.is_file() else None
-    result = odyssey(command, "--sqlite", path, "--postgres", database_uri, "--json")
+    result = odyssey("migrate", "--sqlite", path, "--postgres", database_uri, "--json")
     assert_refused(result, status, sentence)
     found = document(result)
     assert (found["ok"], found["exit_status"], found["tables"]) == (False, status, [])
@@ -307,6 +306,14 @@ def test_a_source_that_is_another_url_is_status_2(database_uri: str) -> None:
     result = odyssey("migrate", "--sqlite", "postgres://ada:pw@h/x", "--postgres", database_uri)
     assert_refused(result, 2, "The source must be a SQLite file")
     assert "pw@h" not in result.output
+
+
+def test_a_second_run_at_the_same_time_is_status_3(database_uri: str, source: Path) -> None:
+    with psycopg.connect(database_uri) as other:
+        other.execute("SELECT pg_advisory_xact_lock(hashtextextended('odyssey_sync.' || 'public', 0))")
+        result = odyssey("migrate", "--sqlite", source, "--postgres", database_uri)
+    assert_refused(result, 3, "Another Odyssey run is writing to this database.", "nothing was changed.")
+    assert dump(database_uri) == {}
 
 
 def test_an_unknown_table_is_status_2_before_anything_is_opened(tmp_path: Path) -> None:

@@ -3,20 +3,24 @@
 Belongs here: putting the examinations together. Does not belong here: the examinations.
 """
 
+import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import adbc_driver_manager
+
 from odyssey_assets.compare.pairing import pair
 from odyssey_assets.findings import Finding, Severity
+from odyssey_assets.model.carried import CarriedTable
 from odyssey_assets.preflight.parity import harmless_differences, parity_findings
 from odyssey_assets.preflight.readiness import readiness_findings, target_facts
-from odyssey_assets.preflight.source import examine_source
+from odyssey_assets.preflight.source import damage_findings, examine_source
 from odyssey_assets.progress import OnProgress, Phase, Progress
 from odyssey_assets.source.inspection import SourceCatalog, inspect_source
 from odyssey_assets.source.snapshot import Snapshot, take_snapshot
 from odyssey_assets.source.survey import survey_table
-from odyssey_assets.target.catalog import read_catalog
+from odyssey_assets.target.catalog import TargetCatalog, read_catalog
 from odyssey_assets.target.catalog_to_be import catalog_to_be
 from odyssey_assets.target.connection import connect
 from odyssey_assets.target.url import TargetUrl
@@ -72,23 +76,41 @@ def run_preflight(request: PreflightRequest, on_progress: OnProgress = lambda _:
             will_create=will_create,
         )
         facts = target_facts(connection, request.target, found)
-    tables = [table for table in pairing.tables if request.tables is None or table.name in request.tables]
-    on_progress(Progress(Phase.SURVEY))
-    surveys = {table.name: survey_table(snapshot.path, table.name, table.kinds) for table in tables}
-    on_progress(Progress(Phase.PREFLIGHT))
-    examination = examine_source(snapshot.path, source, target, tables, surveys, on_progress)
+    tables = [table for table in pairing.tables if table.columns and _is_wanted(table, request.tables)]
+    rows, of_source = _look_at_rows(snapshot.path, source, target, tables, on_progress)
     return PreflightVerdict(
         snapshot,
-        _source_facts(snapshot, source, pairing.absent, sum(survey.rows for survey in surveys.values())),
+        _source_facts(snapshot, source, pairing.absent, rows),
         facts | {"will_create_tables": will_create},
         (
             *pairing.findings,
             *of_target,
             *(() if will_create else parity_findings(found, source.version)),
-            *examination.findings,
+            *of_source,
         ),
         () if will_create else harmless_differences(found, source.version),
     )
+
+
+def _is_wanted(table: CarriedTable, wanted: frozenset[str] | None) -> bool:
+    return wanted is None or table.name in wanted
+
+
+def _look_at_rows(
+    snapshot: Path, source: SourceCatalog, target: TargetCatalog, tables: list[CarriedTable], on_progress: OnProgress
+) -> tuple[int, tuple[Finding, ...]]:
+    """The number of rows and the findings about them; of a file that cannot be read, only what SQLite says of it."""
+    try:
+        on_progress(Progress(Phase.SURVEY))
+        surveys = {table.name: survey_table(snapshot, table.name, table.kinds) for table in tables}
+        on_progress(Progress(Phase.PREFLIGHT))
+        examination = examine_source(snapshot, source, target, tables, surveys, on_progress)
+    except (sqlite3.DatabaseError, adbc_driver_manager.Error):
+        damage = damage_findings(snapshot)
+        if not damage:
+            raise
+        return 0, damage
+    return sum(survey.rows for survey in surveys.values()), examination.findings
 
 
 def _source_facts(snapshot: Snapshot, source: SourceCatalog, absent: Iterable[str], rows: int) -> dict[str, object]:

@@ -68,6 +68,14 @@ def examine_source(
     return SourceExamination(tuple(objections), row_findings, (*of_schema, *of_file))
 
 
+def damage_findings(snapshot: Path) -> tuple[Finding, ...]:
+    """What SQLite itself finds wrong with the file."""
+    return tuple(
+        Finding(Severity.ERROR, "damaged_file", detail=f"quick_check says: {message}")
+        for message in quick_check(snapshot)
+    )
+
+
 def _scan(
     snapshot: Path,
     tables: Mapping[str, CarriedTable],
@@ -87,10 +95,7 @@ def _scan(
 def _ask_sqlite(
     snapshot: Path, source: SourceCatalog, target: TargetCatalog, tables: Mapping[str, CarriedTable]
 ) -> tuple[tuple[Objection, ...], tuple[Finding, ...]]:
-    damage = tuple(
-        Finding(Severity.ERROR, "damaged_file", detail=f"quick_check says: {message}")
-        for message in quick_check(snapshot)
-    )
+    damage = damage_findings(snapshot)
     if damage:
         return (), damage
     with open_snapshot(snapshot) as connection:

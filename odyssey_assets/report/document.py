@@ -3,6 +3,7 @@
 Belongs here: the document's shape, and what of a value may be in it. Does not belong here: storing it (``store``).
 """
 
+import math
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -12,14 +13,39 @@ from odyssey_assets.errors import EXIT_DONE, EXIT_INTEGRITY, FindingsError, Odys
 from odyssey_assets.findings import Finding
 from odyssey_assets.model.privacy import is_secret, shown_key
 from odyssey_assets.preflight.run import PreflightVerdict
+from odyssey_assets.report.facts import RunFacts, TargetFacts, software_versions
 from odyssey_assets.source.snapshot import Snapshot
+from odyssey_assets.sync.ledger import LedgerEntry
 from odyssey_assets.sync.outcome import Outcome, TableOutcome
 
 Document = dict[str, object]
 
 
-def outcome_document(outcome: Outcome, *, show_values: bool = False) -> Document:
-    """The document of a run that reached a verdict."""
+def run_document(facts: RunFacts, verdict: Outcome | OdysseyError, *, show_values: bool = False) -> Document:
+    """The whole document a run leaves: its verdict, or why there is none, and what else is known of it."""
+    ledger = facts.target.ledger if facts.target else {}
+    return {
+        "run_id": facts.run_id,
+        "job": facts.job,
+        "started_at": facts.started_at.isoformat(timespec="milliseconds"),
+        "finished_at": facts.finished_at.isoformat(timespec="milliseconds"),
+        "versions": software_versions(),
+        "source": None if facts.source is None else {"path": str(facts.source)},
+        "target": None if facts.target is None else _target_document(facts.target),
+        "publication": None if facts.target is None else _publication_document(facts.target, facts.run_id),
+        **(
+            outcome_document(verdict, show_values=show_values, ledger=ledger)
+            if isinstance(verdict, Outcome)
+            else error_document(verdict)
+        ),
+    }
+
+
+def outcome_document(
+    outcome: Outcome, *, show_values: bool = False, ledger: Mapping[str, LedgerEntry] | None = None
+) -> Document:
+    """The document of a run that reached a verdict; ``ledger`` has the digests that were published."""
+    entries = ledger or {}
     return {
         "ok": outcome.ok,
         "exit_status": EXIT_DONE if outcome.ok else EXIT_INTEGRITY,
@@ -27,7 +53,9 @@ def outcome_document(outcome: Outcome, *, show_values: bool = False) -> Document
         "hint": outcome.hint,
         "source_version": f"v{outcome.source_version}",
         "snapshot": snapshot_document(outcome.snapshot),
-        "tables": [_table_document(table, show_values=show_values) for table in outcome.tables],
+        "tables": [
+            _table_document(table, entries.get(table.name), show_values=show_values) for table in outcome.tables
+        ],
         "seconds": {phase: round(seconds, 3) for phase, seconds in outcome.seconds.items()},
     }
 
@@ -86,10 +114,28 @@ def difference_document(table: str, difference: Difference, *, show_values: bool
         document["column"] = difference.column
         if show_values and not is_secret(table, difference.column):
             document |= _plain({"source": difference.source_value, "target": difference.target_value})
+    if difference.note:
+        document["note"] = difference.note
     return document
 
 
-def _table_document(table: TableOutcome, *, show_values: bool) -> Document:
+def _target_document(target: TargetFacts) -> Document:
+    return {"url": target.url, "schema": target.schema, "server_version": target.server_version}
+
+
+def _publication_document(target: TargetFacts, run_id: str) -> Document | None:
+    publication = target.publication
+    if publication is None:
+        return None
+    return {
+        "id": publication.id,
+        "by_this_run": publication.run_id == run_id,
+        "published_at": publication.published_at,
+        "snapshot_id": publication.snapshot_id,
+    }
+
+
+def _table_document(table: TableOutcome, entry: LedgerEntry | None, *, show_values: bool) -> Document:
     return {
         "name": table.name,
         "status": table.status,
@@ -101,7 +147,18 @@ def _table_document(table: TableOutcome, *, show_values: bool) -> Document:
         "quarantined": table.quarantined,
         "bytes": table.bytes,
         "seconds": round(table.seconds, 3),
+        "digests": _digests(table, entry),
         "checks": [_check_document(check, show_values=show_values) for check in table.checks],
+    }
+
+
+def _digests(table: TableOutcome, entry: LedgerEntry | None) -> Document:
+    """Digests as the ledger spells them: SQLite's of this run's snapshot, PostgreSQL's as they were published."""
+    source = None if table.comparison is None else table.comparison.source_digest
+    return {
+        "source": None if source is None else str(source),
+        "target": None if entry is None else str(entry.target.total),
+        "publication": None if entry is None else entry.publication,
     }
 
 
@@ -111,10 +168,18 @@ def _check_document(check: CheckResult, *, show_values: bool) -> Document:
         "passed": check.passed,
         "severity": check.severity,
         "differences": check.differences,
+        "looked_at_rows": check.looked_at_rows,
         "detail": check.detail,
         "listed": [difference_document(check.table, each, show_values=show_values) for each in check.listed],
     }
 
 
 def _plain(values: Mapping[str, object]) -> Document:
-    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()}
+    return {name: _as_json(value) for name, value in values.items()}
+
+
+def _as_json(value: object) -> object:
+    """A cell as JSON can take it, which knows neither dates nor infinities."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value

@@ -10,7 +10,7 @@ import re
 import secrets
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -73,8 +73,10 @@ def open_snapshot(path: Path) -> Iterator[sqlite3.Connection]:
         connection.close()
 
 
-def take_snapshot(source: Path, folder: Path, *, keep: int = SNAPSHOTS_KEPT) -> Snapshot:
+def take_snapshot(source: Path, folder: Path, *, keep: int = SNAPSHOTS_KEPT, protected: Iterable[str] = ()) -> Snapshot:
     """Copy ``source`` with the Online Backup API in one step, so that writers wait once and WAL content is included.
+
+    Older copies than the newest ``keep`` are removed, but for the ids in ``protected``.
 
     Raises ConfigurationError when the path holds no SQLite database or the folder cannot be used, IntegrityError when
     the database is damaged, UnreachableError when another process keeps it locked or there is no room for the copy.
@@ -91,7 +93,7 @@ def take_snapshot(source: Path, folder: Path, *, keep: int = SNAPSHOTS_KEPT) -> 
         partial.rename(path)
     finally:
         partial.unlink(missing_ok=True)
-    _remove_older(folder, path, keep)
+    _remove_older(folder, path, keep, frozenset(snapshot_path(folder, each) for each in protected))
     return Snapshot(identity, path, digest, taken_at, path.stat().st_size)
 
 
@@ -217,11 +219,12 @@ def _require_whole_pages(source: Path, copy: Path) -> None:
     )
 
 
-def _remove_older(folder: Path, newest: Path, keep: int) -> None:
+def _remove_older(folder: Path, newest: Path, keep: int, protected: frozenset[Path]) -> None:
     """Keep ``newest`` and the ``keep - 1`` before it; never newest itself, even where the clock was set back."""
     others = sorted((path for path in folder.iterdir() if _NAME.match(path.name) and path != newest), reverse=True)
     for path in others[max(keep, 1) - 1 :]:
-        path.unlink(missing_ok=True)
+        if path not in protected:
+            path.unlink(missing_ok=True)
 
 
 def _remove_unfinished(folder: Path) -> None:

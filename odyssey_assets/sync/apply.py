@@ -4,30 +4,33 @@ The order makes it work: (1) rows of tables that nothing refers to are deleted; 
 between rows are retired; (3) parents first, rows are inserted, then updated; (4) children first, rows that others
 referred to are deleted, when nothing refers to them any more, so that no CASCADE or SET NULL ever finds a row.
 
-Belongs here: that order. Does not belong here: SQL over one table (``staging``), or whether to apply (``guards``).
+A unique index over nothing but foreign keys has no value to retire: its rows are deleted in (1) and inserted in (3).
+
+Belongs here: that order. Does not belong here: SQL over one table (``staging``), or whether to apply (``guards``,
+``reach``).
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from odyssey_assets.errors import IntegrityError, RefusedError
+from odyssey_assets.errors import IntegrityError
 from odyssey_assets.model.carried import CarriedTable
-from odyssey_assets.model.identifiers import quoted
 from odyssey_assets.model.kinds import Kind
 from odyssey_assets.progress import Phase, Progress
+from odyssey_assets.sync.reach import Reference, outside_references, refuse_reaching_out
 from odyssey_assets.sync.session import Session
 from odyssey_assets.sync.staging import (
     StagedTable,
     delete_rows,
     insert_rows,
     replace_instead_of_update,
+    restore_own_columns,
     retire_unique_values,
     stage_table,
     update_rows,
 )
-from odyssey_assets.target.catalog import TargetCatalog, TargetForeignKey
-from odyssey_assets.target.connection import query
+from odyssey_assets.target.catalog import TargetCatalog
 
 
 @dataclass(frozen=True)
@@ -50,33 +53,44 @@ def stage_changes(
     for number, (name, change) in enumerate(changes.items()):
         _require_unique_key(change.table)
         session.on_progress(Progress(Phase.APPLY, name))
-        staged[name] = stage_table(session.connection, session.schema, change.table, change.differences, number)
-    referring = _referring_keys(catalog)
+        target = catalog.tables[name]
+        staged[name] = stage_table(session.connection, catalog.schema, change.table, target, change.differences, number)
+    references = outside_references(session, catalog)
+    referred_to = _referred_to(catalog, references)
     for name, table in staged.items():
-        _refuse_reaching_out(session, table, referring.get(name, ()))
+        if name not in referred_to:
+            for index in _contested(catalog, table):
+                if _retirable(catalog, table, index) is None:
+                    replace_instead_of_update(session.connection, table, index)
+    refuse_reaching_out(session, references, staged)
     return staged
 
 
 def apply_staged(session: Session, catalog: TargetCatalog, staged: Mapping[str, StagedTable]) -> None:
     """Bring the tables in step, in the order this module describes."""
-    referring = _referring_keys(catalog)
+    connection = session.connection
+    referred_to = _referred_to(catalog, outside_references(session, catalog))
     for name, table in staged.items():
-        _clear_the_way(session, catalog, table, is_leaf=name not in referring)
+        if name not in referred_to:
+            delete_rows(connection, table)
+        for index in _contested(catalog, table):
+            column = _retirable(catalog, table, index)
+            if column is not None:
+                retire_unique_values(connection, table, column, index)
     for table in staged.values():
-        insert_rows(session.connection, table)
-        update_rows(session.connection, table)
+        insert_rows(connection, table)
+        restore_own_columns(connection, table)
+        update_rows(connection, table)
     for name, table in reversed(list(staged.items())):
-        if name in referring:
-            delete_rows(session.connection, table)
+        if name in referred_to:
+            delete_rows(connection, table)
 
 
-def _referring_keys(catalog: TargetCatalog) -> dict[str, tuple[TargetForeignKey, ...]]:
-    """Foreign keys by the table they refer to, of every table of the schema, also of those we do not carry."""
-    found: dict[str, tuple[TargetForeignKey, ...]] = {}
-    for table in catalog.tables.values():
-        for key in table.foreign_keys:
-            found[key.parent] = (*found.get(key.parent, ()), key)
-    return found
+def _referred_to(catalog: TargetCatalog, outside: tuple[Reference, ...]) -> frozenset[str]:
+    """Tables that tables of this run refer to; rows that others refer to stay as they are, ``reach`` sees to that."""
+    left_out = {(each.table, each.columns) for each in outside if each.schema == catalog.schema}
+    keys = (key for table in catalog.tables.values() for key in table.foreign_keys)
+    return frozenset(key.parent for key in keys if (key.table, key.columns) not in left_out)
 
 
 def _require_unique_key(table: CarriedTable) -> None:
@@ -88,40 +102,27 @@ def _require_unique_key(table: CarriedTable) -> None:
         )
 
 
-def _refuse_reaching_out(session: Session, staged: StagedTable, referring: tuple[TargetForeignKey, ...]) -> None:
-    """A delete must not cascade into, or be stopped by, rows of a table that this run does not bring in step."""
-    outside = [key for key in referring if key.table not in session.request.publish]
-    for key in outside:
-        matches = " AND ".join(
-            f"child.{quoted(here)} = staged.{quoted(there)}"
-            for here, there in zip(key.columns, key.parent_columns, strict=True)
-        )
-        (row,) = query(
-            session.connection,
-            f"SELECT count(*) AS rows FROM {quoted(session.schema)}.{quoted(key.table)} child "
-            f"JOIN {quoted(staged.deletes)} staged ON {matches}",
-        )
-        if row["rows"]:
-            raise RefusedError(
-                f"Rows of {staged.table.name} that are gone from SQLite still have {row['rows']} rows of {key.table} "
-                "referring to them, and that table takes no part in this run.",
-                hint=f"Add it: --tables {staged.table.name},{key.table} and so on, or leave --tables away.",
-                table=staged.table.name,
-            )
+def _contested(catalog: TargetCatalog, staged: StagedTable) -> tuple[tuple[str, ...], ...]:
+    """Unique indexes, as far as they are carried, in which a row may take the value another row has now.
+
+    With the whole key in it, a row's value is its own for ever.
+    """
+    table = staged.table
+    indexes = (index for index in catalog.tables[table.name].indexes if index.is_unique)
+    carried = (
+        tuple(name for name in index.columns if name in table.column_names)
+        for index in indexes
+        if not set(table.key) <= set(index.columns)
+    )
+    return tuple(columns for columns in carried if columns)
 
 
-def _clear_the_way(session: Session, catalog: TargetCatalog, staged: StagedTable, *, is_leaf: bool) -> None:
-    """Step 1 and 2 for one table."""
-    target = catalog.tables[staged.table.name]
-    in_foreign_keys = {name for key in target.foreign_keys for name in key.columns}
-    texts = {column.name for column in staged.table.columns if column.kind is Kind.TEXT}
-    for index in target.indexes:
-        if not index.is_unique or set(index.columns) <= set(staged.table.key):
-            continue
-        retirable = [name for name in index.columns if name in texts - in_foreign_keys and name not in staged.table.key]
-        if retirable:
-            retire_unique_values(session.connection, staged, retirable[0], index.columns)
-        elif is_leaf and set(index.columns) <= set(staged.table.column_names):
-            replace_instead_of_update(session.connection, staged, index.columns)
-    if is_leaf:
-        delete_rows(session.connection, staged)
+def _retirable(catalog: TargetCatalog, staged: StagedTable, index: tuple[str, ...]) -> str | None:
+    """A column of the index that can take any text for a moment."""
+    bound = {name for key in catalog.tables[staged.table.name].foreign_keys for name in key.columns}
+    free = {
+        column.name
+        for column in staged.table.columns
+        if column.kind is Kind.TEXT and column.name not in bound and column.name not in staged.table.key
+    }
+    return next((name for name in index if name in free), None)

@@ -35,6 +35,7 @@ from odyssey_assets.target.digests import TargetDigest
 LARGEST_DELTA_SHARE = 0.2
 """When more of a table's rows than this are on changed pages, reading it in full is as quick."""
 
+SMALL_DELTA_ROWS = 1_000
 LARGEST_DELTA_ROWS = 200_000
 """Rows on changed pages are held in memory, old and new."""
 
@@ -70,17 +71,11 @@ def quick_tables(
     found: dict[str, QuickTable] = {}
     for table in tables:
         entry = ledger.get(table.name)
-        if entry is None or not _is_current(session, table, entry, digests[table.name], server_version):
+        if entry is None or entry.target != digests[table.name] or entry.server_version != server_version:
             continue
-        changes = changes_since[entry.snapshot_id]
-        if changes is None:
-            continue
-        rowids = changes.rowids_by_table.get(table.name)
-        if rowids is not None and len(rowids) > min(LARGEST_DELTA_SHARE * entry.rows + 1000, LARGEST_DELTA_ROWS):
-            continue
-        comparison = _compare(session, table, entry, rowids, folder)
+        comparison = source_comparison(session, table, entry, changes_since, keep=folder / f"{table.name}.parquet")
         if comparison is not None:
-            found[table.name] = QuickTable(table, entry, comparison, rowids)
+            found[table.name] = QuickTable(table, entry, comparison, _rowids(table, entry, changes_since))
     return {} if _break_keys(session, catalog, found, folder) else found
 
 
@@ -115,50 +110,55 @@ def _break_keys(session: Session, catalog: TargetCatalog, quick: Mapping[str, Qu
     return False
 
 
-def _is_current(
-    session: Session, table: CarriedTable, entry: LedgerEntry, digest: TargetDigest, server_version: int
-) -> bool:
-    """Whether the ledger's entry describes what PostgreSQL holds now, in every respect the quick way rests on."""
-    return (
-        entry.target == digest
-        and entry.server_version == server_version
-        and entry.columns == table.column_names
-        and entry.source_digest is not None
-        and not entry.held_rows
-        and session.source.tables[table.name].has_rowid
-        and table.is_key_unique
-    )
-
-
-def _compare(
-    session: Session, table: CarriedTable, entry: LedgerEntry, rowids: Rowids | None, folder: Path
+def source_comparison(
+    session: Session,
+    table: CarriedTable,
+    entry: LedgerEntry,
+    changes_since: Mapping[str, PageChanges | None],
+    *,
+    keep: Path | None,
 ) -> Comparison | None:
-    """The comparison a full reading would give; None where a row cannot be carried, which a full reading must name."""
-    assert entry.source_digest is not None
-    source_rows = _count_rows(session.snapshot.path, table.name)
+    """The snapshot compared with what was published last, from the rows on changed pages alone.
+
+    None where that is not possible: the entry does not describe these columns, rows were held back, pages cannot tell,
+    too many rows are concerned, or one of them cannot be carried, which a full reading must name.
+    """
+    is_described = entry.columns == table.column_names and entry.source_digest is not None and not entry.held_rows
+    if not is_described or not session.source.tables[table.name].has_rowid or not table.is_key_unique:
+        return None
+    if changes_since[entry.snapshot_id] is None:
+        return None
+    rowids = _rowids(table, entry, changes_since)
     basis = f"pages and digest unchanged since publication {entry.publication}"
     if rowids is None:
-        return _comparison(table, entry, source_rows, dict(entry.nulls), entry.source_digest, basis)
-    old_path = snapshot_path(session.request.snapshot_dir, entry.snapshot_id)
+        return _comparison(session, table, entry, dict(entry.nulls), entry.source_digest, basis)
+    if len(rowids) > min(LARGEST_DELTA_SHARE * entry.rows + SMALL_DELTA_ROWS, LARGEST_DELTA_ROWS):
+        return None
+    return _compare_rows(session, table, entry, rowids, basis, keep)
+
+
+def _rowids(table: CarriedTable, entry: LedgerEntry, changes_since: Mapping[str, PageChanges | None]) -> Rowids | None:
+    changes = changes_since[entry.snapshot_id]
+    return None if changes is None else changes.rowids_by_table.get(table.name)
+
+
+def _compare_rows(
+    session: Session, table: CarriedTable, entry: LedgerEntry, rowids: Rowids, basis: str, keep: Path | None
+) -> Comparison | None:
+    assert entry.source_digest is not None
     new = _rows(session.snapshot.path, table, rowids)
-    old = _rows(old_path, table, rowids)
+    old = _rows(snapshot_path(session.request.snapshot_dir, entry.snapshot_id), table, rowids)
     if new is None or old is None:
         return None
     keyed = compare_by_key(
-        table,
-        iter(new),
-        iter(old),
-        session.request.scratch_dir,
-        listed=LISTED_DIFFERENCES,
-        keep=folder / f"{table.name}.parquet",
+        table, iter(new), iter(old), session.request.scratch_dir, listed=LISTED_DIFFERENCES, keep=keep
     )
     digest = entry.source_digest + _digest(new) - _digest(old)
     nulls = {name: entry.nulls[name] + _nulls(new, name) - _nulls(old, name) for name in table.column_names}
     looked_at = sum(batch.num_rows for batch in new)
     basis = f"{looked_at:,} rows on changed pages read, the others {basis}"
-    found = _comparison(table, entry, source_rows, nulls, digest, basis)
     return replace(
-        found,
+        _comparison(session, table, entry, nulls, digest, basis),
         missing_rows=keyed.missing_rows,
         extra_rows=keyed.extra_rows,
         changed_rows=keyed.changed_rows,
@@ -167,12 +167,17 @@ def _compare(
 
 
 def _comparison(
-    table: CarriedTable, entry: LedgerEntry, source_rows: int, nulls: Mapping[str, int], digest: int, basis: str
+    session: Session,
+    table: CarriedTable,
+    entry: LedgerEntry,
+    nulls: Mapping[str, int],
+    digest: int | None,
+    basis: str,
 ) -> Comparison:
     return Comparison(
         table=table.name,
         columns=table.column_names,
-        source_rows=source_rows,
+        source_rows=_count_rows(session.snapshot.path, table.name),
         target_rows=entry.target.rows,
         source_nulls=nulls,
         target_nulls=dict(entry.nulls),

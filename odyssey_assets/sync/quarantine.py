@@ -53,7 +53,7 @@ def holds_rows(connection: Connection, schema: str) -> bool:
 
 def replace_quarantine(session: Session, tables: Mapping[str, CarriedTable], objections: tuple[Objection, ...]) -> None:
     """Let the quarantine of these tables hold exactly the rows objected to now; what was mended leaves by itself."""
-    if not objections and not holds_rows(session.connection, session.schema):
+    if not tables or not (objections or holds_rows(session.connection, session.schema)):
         return
     ensure_bookkeeping(session.connection)
     names = ", ".join(_literal(name) for name in sorted(tables))

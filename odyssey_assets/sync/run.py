@@ -16,7 +16,7 @@ from odyssey_assets.source.snapshot import Snapshot, take_snapshot
 from odyssey_assets.source.soundness import require_sound
 from odyssey_assets.sync.examine import examine, survey_tables
 from odyssey_assets.sync.guards import hold_sync_lock, refuse_other_source
-from odyssey_assets.sync.ledger import Publication, last_publication
+from odyssey_assets.sync.ledger import Publication, last_publication, read_ledger
 from odyssey_assets.sync.outcome import Outcome, Request, TableOutcome, TableStatus
 from odyssey_assets.sync.prepare import pair_or_refuse, prepare_target
 from odyssey_assets.sync.publish import compare_tables, has_rows, publish_tables
@@ -43,9 +43,10 @@ def run(request: Request, on_progress: OnProgress = lambda _: None) -> Outcome:
         if is_writing:
             hold_sync_lock(connection, request.target.schema)
         last = last_publication(connection, request.target.schema)
+        published = {entry.snapshot_id for entry in read_ledger(connection, request.target.schema).values()}
         on_progress(Progress(Phase.SNAPSHOT))
         with timed(seconds, Phase.SNAPSHOT):
-            snapshot = take_snapshot(request.sqlite_path, request.snapshot_dir)
+            snapshot = take_snapshot(request.sqlite_path, request.snapshot_dir, protected=published)
             source = _inspect(snapshot, last)
         if last is not None and not request.accepts_new_source:
             refuse_other_source(source, count_rows(snapshot.path, source), last)

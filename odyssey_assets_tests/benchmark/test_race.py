@@ -8,15 +8,16 @@ from pathlib import Path
 
 import psycopg2
 import pytest
-from click.testing import CliRunner
 
 from odyssey_assets.benchmark.child import run_in_child
-from odyssey_assets.benchmark.command import benchmark
+from odyssey_assets.benchmark.command import BenchmarkOptions, rows_from, run_benchmark
 from odyssey_assets.benchmark.contender import Task
 from odyssey_assets.benchmark.contenders import CONTENDERS, contender_named
 from odyssey_assets.benchmark.databases import copy_folder, scratch_database
+from odyssey_assets.benchmark.engine import load_and_prove
 from odyssey_assets.benchmark.limits import write_copy_files
 from odyssey_assets.benchmark.race import race, scale_of
+from odyssey_assets.configuration import settings_from_environment
 from odyssey_assets.errors import ConfigurationError, IntegrityError, UnreachableError
 from odyssey_assets.model.identifiers import quoted
 from odyssey_assets.sample.writer import SampleSummary, write_sample
@@ -24,6 +25,7 @@ from odyssey_assets.target.embedded import EmbeddedServer
 
 ROWS = 400
 LOADS = [contender for contender in CONTENDERS if not contender.needs_rows]
+CHECKS = [contender for contender in CONTENDERS if contender.needs_rows]
 
 
 @pytest.fixture(scope="module")
@@ -32,13 +34,18 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> SampleSummary:
 
 
 @pytest.fixture(scope="module")
-def copies(server: EmbeddedServer, sample: SampleSummary, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The server's own binary copies of the sample's tables."""
-    folder = tmp_path_factory.mktemp("copies")
+def loaded(server: EmbeddedServer, sample: SampleSummary, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Task]:
+    """A database that holds the sample, and the server's own binary copies of its tables."""
+    folder = tmp_path_factory.mktemp("loaded")
     with scratch_database(server.uri_of("postgres")) as uri, copy_folder() as files:
-        run_in_child(contender_named("migrate"), Task(sample.path, uri, folder, files))
+        load_and_prove(sample.path, uri, folder)
         write_copy_files(uri, files)
-        yield files
+        yield Task(sample.path, uri, folder, files)
+
+
+@pytest.fixture
+def copies(loaded: Task) -> Path:
+    return loaded.copy_folder
 
 
 def databases_of(server: EmbeddedServer) -> set[str]:
@@ -68,18 +75,24 @@ def test_every_load_brings_every_row(contender, server, sample, copies, database
     assert 20e6 < result.peak_bytes < 2e9
 
 
-def test_the_loads_that_are_compared_end_with_the_same_keys_and_indexes(sample, copies, server, tmp_path):
+@pytest.mark.parametrize("contender", CHECKS, ids=lambda each: each.name)
+def test_every_check_reads_a_loaded_database(contender, loaded):
+    result = run_in_child(contender, loaded)
+    assert set(result.seconds) == {measure.name for measure in contender.measures}
+    assert all(0 < seconds < 60 for seconds in result.seconds.values())
+
+
+def test_the_loads_that_are_compared_end_with_the_same_keys_and_indexes(loaded, database_uri, tmp_path):
     found = []
-    for name in ("limit", "migrate"):
-        with scratch_database(server.uri_of("postgres")) as uri:
-            run_in_child(contender_named(name), Task(sample.path, uri, tmp_path, copies))
-            with closing(psycopg2.connect(uri)) as connection, connection.cursor() as cursor:
-                cursor.execute(
-                    "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' UNION ALL "
-                    "SELECT conname || pg_get_constraintdef(oid) FROM pg_constraint "
-                    "WHERE connamespace = 'public'::regnamespace AND contype IN ('p', 'f') ORDER BY 1"
-                )
-                found.append(cursor.fetchall())
+    run_in_child(contender_named("limit"), Task(loaded.sqlite, database_uri, tmp_path, loaded.copy_folder))
+    for uri in (database_uri, loaded.uri):
+        with closing(psycopg2.connect(uri)) as connection, connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' UNION ALL "
+                "SELECT conname || pg_get_constraintdef(oid) FROM pg_constraint "
+                "WHERE connamespace = 'public'::regnamespace AND contype IN ('p', 'f') ORDER BY 1"
+            )
+            found.append(cursor.fetchall())
     assert len(found[0]) > 100
     assert found[0] == found[1]
 
@@ -87,11 +100,11 @@ def test_the_loads_that_are_compared_end_with_the_same_keys_and_indexes(sample, 
 def test_rounds_are_interleaved_small_contenders_extrapolated_and_everything_is_removed(server, tmp_path):
     said: list[str] = []
     slow = contender_named("row_loop")
-    few = [contender_named("limit"), contender_named("verify"), replace(slow, largest_rows=200)]
+    few = [contender_named("limit"), replace(slow, largest_rows=200)]
     before = databases_of(server)
     found = race(server.uri_of("postgres"), few, [ROWS], 2, tmp_path, said.append)
     assert found.absent == ()
-    assert [each.contender for each in found.samples] == ["limit", "verify", "verify", "row_loop"] * 2
+    assert [each.contender for each in found.samples] == ["limit", "row_loop"] * 2
     extrapolated = next(each for each in found.samples if each.contender == "row_loop")
     assert extrapolated.measured_rows < extrapolated.rows
     assert extrapolated.seconds_at_size == extrapolated.seconds * extrapolated.rows / extrapolated.measured_rows
@@ -103,10 +116,10 @@ def test_a_contender_that_fails_is_named_with_its_reason_and_the_others_go_on(se
     plain = contender_named("plain_read")
     # It is handed an empty database, in which there is nothing to read.
     broken = replace(plain, needs_rows=False)
-    found = race(server.uri_of("postgres"), [broken, contender_named("limit")], [ROWS], 2, tmp_path, lambda _: None)
+    found = race(server.uri_of("postgres"), [broken, contender_named("limit")], [ROWS], 1, tmp_path, lambda _: None)
     assert [name for name, _ in found.absent] == ["plain_read"]
     assert "does not exist" in found.absent[0][1]
-    assert [each.contender for each in found.samples] == ["limit", "limit"]
+    assert [each.contender for each in found.samples] == ["limit"]
 
 
 def test_a_child_that_fails_says_why(database_uri, sample, tmp_path):
@@ -134,23 +147,34 @@ def test_a_server_that_is_not_there_and_a_role_that_may_not_are_refused(server):
                 cursor.execute("DROP ROLE no_databases")
 
 
-def test_the_command_prints_one_document(server, tmp_path, monkeypatch):
-    monkeypatch.setenv("ODYSSEY_STATE_DIR", str(tmp_path))
-    uri = server.uri_of("postgres")
+def test_the_report_is_one_document_and_nothing_is_left_behind(server, tmp_path):
     chart = tmp_path / "chart.svg"
-    options = ["--scale", "400", "--repeat", "1", "--contender", "limit", "--contender", "migrate", "--json"]
-    result = CliRunner().invoke(benchmark, [*options, "--postgres", uri, "--chart", str(chart)])
-    assert result.exit_code == 0, result.output
-    document = json.loads(result.stdout)
+    state = tmp_path / "state"
+    settings = replace(settings_from_environment({}), state_dir=state, postgres_url=server.uri_of("postgres"))
+    options = BenchmarkOptions(("400",), 1, ("limit", "migrate"), chart=chart, as_json=True)
+    report = run_benchmark(settings, options, lambda _: None)
+    document = json.loads(report.text)
+    assert report.exit_status == 0
     assert [line["measure"] for line in document["summary"]] == ["limit", "load", "load_and_proof", "migrate"]
     assert document["summary"][0]["ratio"] == 1
     assert document["absent"] == []
     assert chart.read_text().startswith("<svg")
-    assert [path.name for path in tmp_path.iterdir()] == ["chart.svg"]
+    assert list(state.iterdir()) == []
 
 
-@pytest.mark.parametrize("size", ["0", "50", "-1", "many", "1G", "k"])
-def test_a_size_that_is_none_is_wrong_usage(size):
-    result = CliRunner().invoke(benchmark, ["--scale", size])
-    assert result.exit_code == 2
-    assert "is not a number of rows" in result.output
+@pytest.mark.parametrize(("text", "rows"), [("100", 100), ("10k", 10_000), ("1.5M", 1_500_000), ("1_000", 1_000)])
+def test_sizes_are_numbers_of_rows(text, rows):
+    assert rows_from(text) == rows
+
+
+@pytest.mark.parametrize("text", ["0", "50", "-1", "many", "1G", "k", ""])
+def test_a_size_that_is_none_is_refused(text):
+    with pytest.raises(ConfigurationError, match="is not a number of rows"):
+        rows_from(text)
+
+
+def test_a_contender_that_is_unknown_is_refused_before_anything_runs(tmp_path):
+    settings = replace(settings_from_environment({}), state_dir=tmp_path / "state")
+    with pytest.raises(ConfigurationError, match=r"no contender nobody.*There are limit, migrate"):
+        run_benchmark(settings, BenchmarkOptions(contenders=("nobody",)), lambda _: None)
+    assert list(tmp_path.iterdir()) == []
