@@ -13,7 +13,6 @@ from odyssey_assets.checks import check_key, check_result, check_specs
 from odyssey_assets.configuration import DualRun
 from odyssey_assets.errors import OdysseyError, UnreachableError
 from odyssey_assets.metadata import (
-    DATA_VERSION_TAG,
     MIGRATE_MODE,
     MODE_TAG,
     OWNERS,
@@ -28,6 +27,7 @@ from odyssey_assets.metadata import (
 from odyssey_assets.model.schema import parents_of, tables_in_order
 from odyssey_assets.resources import OdysseyEngine
 from odyssey_assets.sync.outcome import Outcome, TableStatus
+from odyssey_assets.versions import note_consumed_version
 
 
 def table_spec(table: Table) -> dg.AssetSpec:
@@ -113,7 +113,7 @@ def _results(
         ]
         if table.name in publish and outcome.ok:
             version = content_version(table)
-            context.log_event(dg.AssetObservation(source_key(table.name), tags={DATA_VERSION_TAG: version}))
+            note_consumed_version(context, table.name, version)
             yield dg.MaterializeResult(
                 asset_key=asset_key(table.name),
                 metadata={**outcome_metadata(outcome, table), **report},

@@ -277,6 +277,17 @@ def server(action: str, debug: bool) -> int:
     return EXIT_DONE
 
 
+@cli.command("alert-test")
+@click.option("--debug", is_flag=True, help="Show tracebacks.")
+@reporting
+def alert_test(debug: bool) -> int:
+    """Send one message to every configured alert channel and say which delivered."""
+    from odyssey_assets.alerts.command import run_alert_test
+    from odyssey_assets.alerts.settings import alert_settings_from_environment
+
+    return run_alert_test(alert_settings_from_environment(), click.echo)
+
+
 def run_job(job: str, options: RunOptions) -> int:
     """Run one of the definitions' jobs in this process and report; returns the exit status."""
     from odyssey_assets.console import Console

@@ -4,12 +4,13 @@ from collections.abc import Iterable
 
 import dagster as dg
 
+from odyssey_assets.alerts.settings import is_configured
 from odyssey_assets.assets import odyssey_tables, with_overdue_policy
 from odyssey_assets.configuration import DualRun, dual_run_from_environment
 from odyssey_assets.jobs import migrate_job, observe_job, sync_job, verify_job
 from odyssey_assets.resources import OdysseyEngine
 from odyssey_assets.schedules import schedules
-from odyssey_assets.sensors import source_changed_sensor
+from odyssey_assets.sensors import alerts_sensor, source_changed_sensor
 from odyssey_assets.source_assets import observe_sqlite, sqlite_database
 
 
@@ -18,6 +19,7 @@ def build_definitions(
     odyssey: OdysseyEngine | None = None,
     tables: Iterable[str] | None = None,
     dual_run: DualRun | None = None,
+    has_alerts: bool = False,
 ) -> dg.Definitions:
     """The definitions; tests pass an engine of their own, the command line the tables its jobs are about."""
     names = None if tables is None else tuple(tables)
@@ -26,7 +28,7 @@ def build_definitions(
         assets=[sqlite_database, observe_sqlite, *with_overdue_policy(odyssey_tables, dual_run)],
         jobs=[migrate_job(names), sync_job(names), verify_job(names), observe_job()],
         schedules=schedules(dual_run),
-        sensors=[source_changed_sensor(dual_run)],
+        sensors=[source_changed_sensor(dual_run), alerts_sensor(dual_run, is_on=has_alerts)],
         resources={"odyssey": odyssey or OdysseyEngine()},
         executor=dg.in_process_executor,
     )
@@ -35,4 +37,4 @@ def build_definitions(
 @dg.definitions
 def defs() -> dg.Definitions:
     """What Dagster loads; a function, so that importing this module reads no environment."""
-    return build_definitions(dual_run=dual_run_from_environment())
+    return build_definitions(dual_run=dual_run_from_environment(), has_alerts=is_configured())

@@ -22,8 +22,17 @@ def ping(url: str) -> bool:
             stop=stop_after_attempt(_ATTEMPTS),
             wait=wait_fixed(_WAIT_SECONDS),
         ):
-            with attempt, urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS):
-                pass
+            with attempt:
+                _ask(url)
     except (RetryError, ValueError):
         return False
     return True
+
+
+def _ask(url: str) -> None:
+    try:
+        with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS):
+            pass
+    except urllib.error.HTTPError as error:
+        error.close()
+        raise

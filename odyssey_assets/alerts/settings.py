@@ -50,6 +50,10 @@ class AlertSettings:
     reminder_seconds: float
     ui_url: str | None
 
+    @property
+    def is_on(self) -> bool:
+        return bool(self.channels) or self.heartbeat_url is not None
+
 
 def alert_settings_from_environment(environ: Mapping[str, str] = os.environ) -> AlertSettings:
     """Read the settings; empty variables count as unset. Raises ConfigurationError, which never tells a URL."""
@@ -64,6 +68,11 @@ def alert_settings_from_environment(environ: Mapping[str, str] = os.environ) -> 
     )
 
 
+def is_configured(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether somebody asked for alerts or a heartbeat, rightly or wrongly."""
+    return any(environ.get(name, "").strip() for name in (ENV_URLS, ENV_URLS_FILE, ENV_HEARTBEAT))
+
+
 def channels_from(text: str) -> tuple[Channel, ...]:
     """Channels of a list of URLs, each with ``error=`` or ``warning=`` before it or nothing.
 
@@ -71,14 +80,12 @@ def channels_from(text: str) -> tuple[Channel, ...]:
     channel. Raises ConfigurationError with the place in the list of what is not understood.
     """
     lines = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#"))
-    parts = [part for part in _SEPARATOR.split(lines.strip()) if part and part != ","]
+    parts = [bare for part in _SEPARATOR.split(lines) if (bare := part.strip(","))]
     channels = {
         channel.url: channel for channel in (_channel(place, part) for place, part in enumerate(parts, start=1))
     }
     takes_errors = any(Severity.ERROR in channel.severities for channel in channels.values())
-    return tuple(
-        channel if takes_errors else replace(channel, severities=_EVERYTHING) for channel in channels.values()
-    )
+    return tuple(channel if takes_errors else replace(channel, severities=_EVERYTHING) for channel in channels.values())
 
 
 def _channel(place: int, part: str) -> Channel:

@@ -82,15 +82,12 @@ def write_state(folder: Path, state: AlertState) -> None:
     """Replace the file; after a crash at any moment there is the old one or the new one, whole."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     partial = folder / f"{_STATE_FILE}.{os.getpid()}.partial"
-    with partial.open("w", encoding="utf-8", opener=_private) as file:
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         json.dump({"format": _FORMAT, **asdict(state)}, file, ensure_ascii=False)
         file.flush()
         os.fsync(file.fileno())
     partial.replace(folder / _STATE_FILE)
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 def _state(document: Mapping[str, Any]) -> AlertState:

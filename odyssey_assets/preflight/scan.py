@@ -60,7 +60,7 @@ def scan_table(
 
 
 def _too_long(batch: SourceBatch, table: CarriedTable, target: TargetTable) -> Iterator[tuple[str, Rowids]]:
-    texts = {column.name for column in table.columns if column.kind in (Kind.TEXT, Kind.JSON)}
+    texts = _texts(table)
     longest = {name: pc.max(pc.binary_length(batch.rows.column(name))).as_py() or 0 for name in _indexed(table, target)}
     for index in target.indexes:
         in_index = [name for name in index.columns if name in texts]
@@ -78,7 +78,7 @@ def _too_long(batch: SourceBatch, table: CarriedTable, target: TargetTable) -> I
 def _character_limits(table: CarriedTable, target: TargetTable) -> dict[str, int]:
     """Characters a text column takes, for those that have a limit."""
     found = {column.name: _CHARACTER_LIMIT.fullmatch(column.type_text) for column in target.columns}
-    return {name: int(match[1]) for name, match in found.items() if match and name in table.column_names}
+    return {name: int(match[1]) for name, match in found.items() if match and name in _texts(table)}
 
 
 def _too_long_for_column(batch: SourceBatch, limits: dict[str, int]) -> Iterator[tuple[str, Rowids]]:
@@ -89,8 +89,11 @@ def _too_long_for_column(batch: SourceBatch, limits: dict[str, int]) -> Iterator
 
 
 def _indexed(table: CarriedTable, target: TargetTable) -> set[str]:
-    texts = {column.name for column in table.columns if column.kind in (Kind.TEXT, Kind.JSON)}
-    return {name for index in target.indexes for name in index.columns} & texts
+    return {name for index in target.indexes for name in index.columns} & _texts(table)
+
+
+def _texts(table: CarriedTable) -> set[str]:
+    return {column.name for column in table.columns if column.kind in (Kind.TEXT, Kind.JSON)}
 
 
 def _padded(length: int) -> int:

@@ -61,7 +61,7 @@ def render_page(document: Mapping[str, Any]) -> str:
         charts=charts_of(document),
         failed=[each for each in not_passed if each[1]["severity"] == "error"],
         warned=[each for each in not_passed if each[1]["severity"] != "error"],
-        findings=document.get("findings") or [],
+        findings=sorted(document.get("findings") or [], key=lambda each: str(each["severity"])),
         tables=document["tables"],
         has_checks=bool(checks),
         rows_shown=ROWS_SHOWN,
@@ -108,7 +108,7 @@ def _title(document: Mapping[str, Any]) -> str:
 
 
 def _verdict(document: Mapping[str, Any]) -> Verdict:
-    told = " ".join(part for part in (document["problem"], document["hint"]) if part)
+    told = " ".join(part for part in (_problem(document), document["hint"]) if part)
     if document["ok"]:
         rows = sum(table["source_rows"] for table in document["tables"])
         held = sum(table["quarantined"] for table in document["tables"])
@@ -131,6 +131,14 @@ def _verdict(document: Mapping[str, Any]) -> Verdict:
             return Verdict("✗", "Failed", "bad", told)
 
 
+def _problem(document: Mapping[str, Any]) -> str:
+    """Findings have a table of their own on the page; the sentence that quotes the first few would say them twice."""
+    objections = sum(each["count"] for each in document.get("findings") or () if each["severity"] == "error")
+    if objections:
+        return f"This database cannot be carried as it is: {objections:,} objections, listed below."
+    return document["problem"] or ""
+
+
 def _facts(document: Mapping[str, Any]) -> Iterator[Fact]:
     began, ended = (datetime.fromisoformat(document[name]) for name in ("started_at", "finished_at"))
     took = display.seconds((ended - began).total_seconds())
@@ -148,9 +156,8 @@ def _facts(document: Mapping[str, Any]) -> Iterator[Fact]:
         server = f"PostgreSQL {target['server_version']}" if target["server_version"] else "PostgreSQL, not asked"
         yield Fact("Server", f"{server}, schema {target['schema']}")
     if publication := document["publication"]:
-        whose = "made by this run" if publication["by_this_run"] else "the last one, made by an earlier run"
-        yield Fact("Publication", f"{publication['id']}, {whose}")
-        yield Fact("of snapshot", publication["snapshot_id"], is_code=True)
+        earlier = f"made by an earlier run from snapshot {publication['snapshot_id']}"
+        yield Fact("Publication", f"{publication['id']}, {'made by this run' if publication['by_this_run'] else earlier}")
     yield Fact("Versions", ", ".join(f"{name} {version}" for name, version in document["versions"].items()))
 
 
@@ -162,7 +169,8 @@ def _totals(document: Mapping[str, Any]) -> Iterator[Fact]:
     yield Fact("tables", display.number(len(tables)))
     yield Fact("rows in SQLite", display.number(sum(table["source_rows"] for table in tables)))
     yield Fact("rows in PostgreSQL", display.number(sum(table["target_rows"] for table in tables)))
-    for kind in ("inserted", "updated", "deleted", "quarantined"):
-        yield Fact("held back" if kind == "quarantined" else kind, display.number(sum(each[kind] for each in tables)))
+    for kind in () if document["job"] == "verify" else ("inserted", "updated", "deleted"):
+        yield Fact(kind, display.number(sum(table[kind] for table in tables)))
+    yield Fact("held back", display.number(sum(table["quarantined"] for table in tables)))
     passed = sum(check["passed"] for check in checks)
     yield Fact("checks passed", f"{passed:,} of {len(checks):,}")

@@ -73,7 +73,7 @@ def test_bad_values_are_found_in_every_batch_and_named_by_their_rowid(tmp_path: 
         (("a",), (2693, None), True),
         (("a",), (None, 9000), False),
         (("a", "b"), (1344, 1340), False),
-        (("a", "b"), (1344, 1349), True),
+        (("a", "b"), (1349, 1344), True),
         (("a", "b"), (2684, None), False),
         (("a", "b"), (2688, None), True),
         (("a", "n"), (2684, None), False),

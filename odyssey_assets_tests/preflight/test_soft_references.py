@@ -44,7 +44,7 @@ def source(file: Path, tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(("table", "column", "parent"), SINGLE)
 def test_an_id_that_leads_nowhere_is_a_warning(source: Path, table: str, column: str, parent: str) -> None:
-    plant(source, table, 1, **{column: f"{parent}-1"})
+    plant(source, table, 1, **{column: f"{parent}-0"})
     assert examine(source, [table]).findings == ()
     plant(source, table, 2, **{column: "nowhere"})
     plant(source, table, 3, **{column: ""})
