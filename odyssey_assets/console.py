@@ -108,6 +108,12 @@ class Console:
         else:
             problem, hint = escape(str(document["problem"])), escape(str(document["hint"]))
             self._console.print(f"[bold red]{problem}[/] {hint}", soft_wrap=True)
+        behind = {table["name"]: table["rows_behind"] for table in tables if table.get("rows_behind")}
+        if behind:
+            self._console.print(
+                f"SQLite has moved on since the publication: {sum(behind.values()):,} rows in {', '.join(behind)}.",
+                soft_wrap=True,
+            )
         snapshot: Any = document.get("snapshot")
         if snapshot:
             self._console.print(f"Snapshot {snapshot['id']}, schema {document['source_version']}.")

@@ -38,20 +38,22 @@ class Sender:
     wait_seconds: float = _WAIT_SECONDS
 
     def __call__(self, channel: Channel, text: Text) -> bool:
-        apprise = _apprise(channel)
         retrying = Retrying(
-            retry=retry_if_result(lambda taken: not taken),
+            retry=retry_if_result(lambda is_taken: not is_taken),
             stop=stop_after_attempt(self.attempts) | stop_after_delay(_TICK_SECONDS),
             wait=wait_exponential(self.wait_seconds),
             retry_error_callback=lambda _: False,
         )
-        return bool(
-            retrying(
-                lambda: apprise.notify(
-                    title=text.title, body=text.body, notify_type=_TYPES[text.severity], body_format=NotifyFormat.TEXT
-                )
-            )
+        return bool(retrying(_send_once, channel, text))
+
+
+def _send_once(channel: Channel, text: Text) -> bool:
+    """One attempt, by a plugin of its own: one that was used before waits 5.5 s, and the waiting is done here."""
+    return bool(
+        _apprise(channel).notify(
+            title=text.title, body=text.body, notify_type=_TYPES[text.severity], body_format=NotifyFormat.TEXT
         )
+    )
 
 
 def require_understood(channels: tuple[Channel, ...]) -> None:

@@ -145,6 +145,7 @@ def _table_document(table: TableOutcome, entry: LedgerEntry | None, *, show_valu
         "updated": table.updated,
         "deleted": table.deleted,
         "quarantined": table.quarantined,
+        "rows_behind": table.rows_behind,
         "bytes": table.bytes,
         "seconds": round(table.seconds, 3),
         "digests": _digests(table, entry),

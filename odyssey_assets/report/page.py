@@ -113,7 +113,7 @@ def _verdict(document: Mapping[str, Any]) -> Verdict:
         rows = sum(table["source_rows"] for table in document["tables"])
         held = sum(table["quarantined"] for table in document["tables"])
         words = "Verified: both sides are equal" if document["job"] == "verify" else "Published, and proven equal"
-        sentence = f"{rows:,} rows compared cell by cell, no difference left."
+        sentence = f"{rows:,} rows in {len(document['tables'])} tables, and no difference left."
         if held:
             sentence += f" {held:,} rows are held back in quarantine until they are mended in SQLite."
         return Verdict("✓", words, "good", sentence)

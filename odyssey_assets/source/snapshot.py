@@ -102,6 +102,17 @@ def snapshot_path(folder: Path, identity: str) -> Path:
     return folder / f"snapshot-{identity}.db"
 
 
+def kept_snapshot(folder: Path, identity: str) -> Snapshot | None:
+    """A snapshot taken earlier, or None where it was removed since."""
+    path = snapshot_path(folder, identity)
+    try:
+        size_bytes = path.stat().st_size
+    except FileNotFoundError:
+        return None
+    taken_at = datetime.strptime(identity.split("-")[0], "%Y%m%dT%H%M%S%fZ").replace(tzinfo=UTC)
+    return Snapshot(identity, path, file_sha256(path), taken_at, size_bytes)
+
+
 def require_sqlite_file(path: Path) -> None:
     """Raise ConfigurationError unless a file that begins like a SQLite database can be read at ``path``."""
     try:

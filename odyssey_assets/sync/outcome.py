@@ -72,7 +72,8 @@ class TableOutcome:
     """One table's part.
 
     ``inserted``, ``updated`` and ``deleted`` were done, ``missing_rows``, ``extra_rows`` and ``changed_rows`` still
-    differ. ``bytes`` is its whole size in PostgreSQL, indexes included; None where the table is absent.
+    differ. ``rows_behind`` is how many rows the source moved on since they were published, None where that is not
+    known. ``bytes`` is its whole size in PostgreSQL, indexes included; None where the table is absent.
     """
 
     name: str
@@ -83,6 +84,7 @@ class TableOutcome:
     updated: int = 0
     deleted: int = 0
     quarantined: int = 0
+    rows_behind: int | None = None
     missing_rows: int = 0
     extra_rows: int = 0
     changed_rows: int = 0

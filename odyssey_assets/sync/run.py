@@ -14,18 +14,17 @@ from odyssey_assets.progress import OnProgress, Phase, Progress
 from odyssey_assets.source.inspection import SourceCatalog, count_rows, inspect_source
 from odyssey_assets.source.snapshot import Snapshot, take_snapshot
 from odyssey_assets.source.soundness import require_sound
-from odyssey_assets.sync.examine import examine, survey_tables
 from odyssey_assets.sync.guards import hold_sync_lock, refuse_other_source
 from odyssey_assets.sync.ledger import Publication, last_publication, read_ledger
 from odyssey_assets.sync.outcome import Outcome, Request, TableOutcome, TableStatus
 from odyssey_assets.sync.prepare import pair_or_refuse, prepare_target
-from odyssey_assets.sync.publish import compare_tables, has_rows, publish_tables
+from odyssey_assets.sync.publish import has_rows, publish_tables
 from odyssey_assets.sync.quarantine import holds_rows
 from odyssey_assets.sync.record import record
 from odyssey_assets.sync.resync import resync_tables
 from odyssey_assets.sync.session import Session, timed
-from odyssey_assets.sync.tampering import check_tampering
 from odyssey_assets.sync.verdict import problem_of
+from odyssey_assets.sync.verify import verify_tables
 from odyssey_assets.target.catalog import TargetCatalog
 from odyssey_assets.target.connection import connect
 from odyssey_assets.target.reader import keep_heap_order
@@ -78,7 +77,7 @@ def _publish(session: Session, catalog: TargetCatalog, pairing: Pairing) -> Outc
     is_first = not any(has_rows(session, table) for table in to_publish)
     way = resync_tables if session.request.applies_changes and not is_first else publish_tables
     published = way(session, catalog, to_publish)
-    verified = _verified(session, catalog, others)
+    verified = verify_tables(session, catalog, others) if others else {}
     outcome = _outcome(session, pairing, {**published.outcomes, **verified}, published.in_the_way)
     if outcome.ok:
         with session.phase(Phase.RECORD):
@@ -92,21 +91,10 @@ def _verify(session: Session, catalog: TargetCatalog, pairing: Pairing) -> Outco
         soundness = None
         if not holds_rows(session.connection, session.schema):
             soundness = side.submit(require_sound, session.snapshot.path)
-        verified = _verified(session, catalog, _chosen(pairing, session.request.verify))
+        verified = verify_tables(session, catalog, _chosen(pairing, session.request.verify))
         if soundness is not None:
             soundness.result()
     return _outcome(session, pairing, verified, {})
-
-
-def _verified(session: Session, catalog: TargetCatalog, tables: tuple[CarriedTable, ...]) -> dict[str, TableOutcome]:
-    """Compare as things are; rows that are in quarantine are accounted for as the last publication did."""
-    if not tables:
-        return {}
-    surveys = survey_tables(session, tables)
-    if holds_rows(session.connection, session.schema):
-        examination = examine(session, catalog, tables, surveys)
-        session = replace(session, held_back=examination.rows_held_back)
-    return check_tampering(session, compare_tables(session, catalog, tables, surveys, TableStatus.VERIFIED))
 
 
 def _chosen(pairing: Pairing, names: frozenset[str]) -> tuple[CarriedTable, ...]:

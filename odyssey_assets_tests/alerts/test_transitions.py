@@ -1,8 +1,9 @@
 """What is news: one message per transition and run, reminders, recoveries; nothing lost and nothing said twice."""
 
 from dataclasses import replace
+from random import Random
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from odyssey_assets.alerts.observation import Change, Kind, Message, Observation
@@ -129,31 +130,32 @@ def test_numbers_of_messages_never_repeat() -> None:
 
 
 SUBJECTS = ("A.nulls", "B.nulls", "C.nulls")
-histories = st.lists(
-    st.tuples(st.sampled_from(SUBJECTS), st.booleans(), st.integers(0, 5)),
-    max_size=30,
-)
+histories = st.lists(st.dictionaries(st.sampled_from(SUBJECTS), st.booleans(), min_size=1), max_size=10)
+"""Runs one after the other, each with the checks it evaluated and whether they were red."""
 
 
 @given(histories, st.lists(st.integers(0, 30), max_size=6), st.booleans(), st.randoms(use_true_random=False))
-def test_every_transition_is_told_exactly_once_however_the_looks_fall(history, looks, overlaps, random) -> None:  # type: ignore[no-untyped-def]
-    """Verdicts come in ticks of any size, shuffled within a tick, and seen again in the next one or not."""
+@settings(max_examples=100)
+def test_every_transition_is_told_exactly_once_however_the_looks_fall(
+    history: list[dict[str, bool]], looks: list[int], overlaps: bool, random: Random
+) -> None:
+    """Ticks fall between any two verdicts, see them in any order, and see some of them again."""
+    verdicts = [(name, is_red, run) for run, checks in enumerate(history) for name, is_red in checks.items()]
     moments = [
-        (red if is_red else green)(name, place, run=f"run-{run}") for place, (name, is_red, run) in enumerate(history)
+        (red if is_red else green)(name, place, run=f"run-{run}") for place, (name, is_red, run) in enumerate(verdicts)
     ]
-    ends = [*sorted(min(look, len(moments)) for look in looks), len(moments)]
     state, begin, told = LOOKED, 0, []
-    for end in ends:
+    for end in [*sorted(min(each, len(moments)) for each in looks), len(moments)]:
         seen = moments[max(0, begin - 3) if overlaps else begin : end]
         random.shuffle(seen)
         before, state = state, judge(state, seen, NOON + end, 1e9)
         told += [notice for message in added(before, state) for notice in message.notices]
         begin = end
     for subject in SUBJECTS:
-        turns, is_broken = [], False
-        for (name, is_red, _), moment in zip(history, moments, strict=True):
-            if name == subject and is_red != is_broken:
+        turns, was_red = [], False
+        for (name, is_red, _), moment in zip(verdicts, moments, strict=True):
+            if name == subject and is_red != was_red:
                 turns.append((Change.BROKEN if is_red else Change.RECOVERED, moment.at))
-                is_broken = is_red
+                was_red = is_red
         assert [(each.change, each.observation.at) for each in told if each.observation.name == subject] == turns
     assert all(len({each.observation.run_id for each in message.notices}) == 1 for message in state.outbox)

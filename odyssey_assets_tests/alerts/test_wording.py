@@ -61,7 +61,7 @@ def test_the_title_counts_and_the_worst_comes_first() -> None:
     )
     text = text_of(Message(1, NOON, notices), notices, UI)
     assert text.title == "Odyssey: 2 checks failed, check C.nulls fine again in sync run-a"
-    assert [line.split()[0] for line in text.body.splitlines() if " check " in line] == ["ERROR", "WARNING", "FINE"]
+    assert [line.split()[0] for line in text.body.splitlines() if ".nulls" in line] == ["ERROR", "WARNING", "FINE"]
 
 
 def test_a_reminder_and_another_cause_say_so() -> None:

@@ -1,0 +1,120 @@
+"""Verifying without changing anything, which in a dual run is two questions.
+
+Is PostgreSQL exactly what was last published? The published snapshot answers where it is still at hand, the ledger's
+digest where it is not, and the source as it is where nothing was published yet; a difference is a failure. And how far
+has the source moved on since? That is a number, and no failure.
+
+Belongs here: which question is put to what. Does not belong here: comparing (``prove``), or the transaction (``run``).
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from odyssey_assets.compare.differences import Comparison
+from odyssey_assets.model.carried import CarriedTable
+from odyssey_assets.source.inspection import inspect_source
+from odyssey_assets.source.snapshot import Snapshot, kept_snapshot
+from odyssey_assets.sync.delta import page_changes, source_comparison
+from odyssey_assets.sync.examine import examine, survey_tables
+from odyssey_assets.sync.ledger import LedgerEntry, read_ledger
+from odyssey_assets.sync.outcome import TableOutcome, TableStatus
+from odyssey_assets.sync.prove import judge
+from odyssey_assets.sync.publish import compare_tables
+from odyssey_assets.sync.quarantine import holds_rows
+from odyssey_assets.sync.session import Session
+from odyssey_assets.sync.tampering import check_tampering
+from odyssey_assets.target.catalog import TargetCatalog
+from odyssey_assets.target.connection import server_version
+from odyssey_assets.target.digests import table_digest
+
+
+def verify_tables(
+    session: Session, catalog: TargetCatalog, tables: tuple[CarriedTable, ...]
+) -> dict[str, TableOutcome]:
+    """Judge tables as they are in PostgreSQL now, and say how far the source has moved on."""
+    version = server_version(session.connection)
+    ledger = {
+        name: entry
+        for name, entry in read_ledger(session.connection, session.schema).items()
+        if entry.server_version == version
+    }
+    snapshots = {
+        entry.snapshot_id: kept_snapshot(session.request.snapshot_dir, entry.snapshot_id) for entry in ledger.values()
+    }
+    groups: dict[str | None, list[CarriedTable]] = {}
+    outcomes: dict[str, TableOutcome] = {}
+    for table in tables:
+        entry = ledger.get(table.name)
+        if entry is None or entry.columns != table.column_names:
+            groups.setdefault(None, []).append(table)
+        elif snapshots[entry.snapshot_id] is not None:
+            groups.setdefault(entry.snapshot_id, []).append(table)
+        else:
+            outcomes[table.name] = _by_digest(session, catalog, table, entry)
+    for identity, members in groups.items():
+        published = None if identity is None else snapshots[identity]
+        outcomes |= _by_snapshot(session, catalog, tuple(members), published, ledger)
+    return check_tampering(session, _with_lag(session, tables, outcomes, ledger))
+
+
+def _by_snapshot(
+    session: Session,
+    catalog: TargetCatalog,
+    tables: tuple[CarriedTable, ...],
+    published: Snapshot | None,
+    ledger: Mapping[str, LedgerEntry],
+) -> dict[str, TableOutcome]:
+    """Compare with a published snapshot, or with the source as it is; quarantined rows are left out on both sides."""
+    if published is not None:
+        session = replace(session, snapshot=published, source=inspect_source(published.path))
+    surveys = survey_tables(session, tables)
+    if holds_rows(session.connection, session.schema):
+        session = replace(session, held_back=examine(session, catalog, tables, surveys).rows_held_back)
+    outcomes = compare_tables(session, catalog, tables, surveys, TableStatus.VERIFIED)
+    if published is None:
+        return outcomes
+    return {
+        name: replace(
+            outcome,
+            checks=tuple(
+                replace(check, detail=f"{check.detail} (as published in {ledger[name].publication})")
+                for check in outcome.checks
+            ),
+        )
+        for name, outcome in outcomes.items()
+    }
+
+
+def _by_digest(session: Session, catalog: TargetCatalog, table: CarriedTable, entry: LedgerEntry) -> TableOutcome:
+    """All that can be said when the published snapshot is gone: equal or not, and how many rows."""
+    digest = table_digest(session.connection, session.schema, table.name)
+    is_equal = digest == entry.target
+    comparison = Comparison(
+        table=table.name,
+        columns=table.column_names,
+        source_rows=entry.rows,
+        target_rows=digest.rows,
+        source_nulls=dict(entry.nulls),
+        target_nulls=dict(entry.nulls),
+        changed_rows=0 if is_equal else 1,
+        source_digest=entry.source_digest,
+        basis=f"by PostgreSQL's digest, as published in {entry.publication}, whose snapshot is gone"
+        + ("" if is_equal else "; which rows, nobody can tell"),
+    )
+    return judge(session, catalog, table, comparison, entry.rows, status=TableStatus.VERIFIED)
+
+
+def _with_lag(
+    session: Session,
+    tables: tuple[CarriedTable, ...],
+    outcomes: Mapping[str, TableOutcome],
+    ledger: Mapping[str, LedgerEntry],
+) -> dict[str, TableOutcome]:
+    changes_since = page_changes(session, ledger.values())
+    found = dict(outcomes)
+    for table in tables:
+        entry = ledger.get(table.name)
+        if entry is not None:
+            lag = source_comparison(session, table, entry, changes_since, keep=None)
+            found[table.name] = replace(found[table.name], rows_behind=None if lag is None else lag.different_rows)
+    return found
