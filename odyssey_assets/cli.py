@@ -24,7 +24,6 @@ from odyssey_assets.configuration import (
     sqlite_path_from,
 )
 from odyssey_assets.errors import EXIT_DONE, EXIT_INTEGRITY, OdysseyError
-from odyssey_assets.report.command import report
 
 Parameters = ParamSpec("Parameters")
 
@@ -56,9 +55,6 @@ def main() -> None:
 @click.version_option(__version__)
 def cli() -> None:
     """Moves Odyssey Feedback from SQLite to PostgreSQL, proven cell by cell."""
-
-
-cli.add_command(report)
 
 
 def reporting(command: Callable[Parameters, int]) -> Callable[Parameters, None]:
@@ -275,6 +271,19 @@ def server(action: str, debug: bool) -> int:
     found = embedded.ensure_running(state_dir) if action == "start" else embedded.status(state_dir)
     click.echo(f"running on 127.0.0.1:{found.port}, data in {found.data_dir}" if found else "not running")
     return EXIT_DONE
+
+
+@cli.command()
+@click.argument("run_id", required=False)
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many to list.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.option("--debug", is_flag=True, help="Show tracebacks.")
+@reporting
+def report(run_id: str | None, limit: int, as_json: bool, debug: bool) -> int:
+    """List the newest reports of runs, or print where the one of RUN_ID is; the beginning of an id is enough."""
+    from odyssey_assets.report.command import run_report
+
+    return run_report(settings_from_environment().report_dir, run_id, limit, click.echo, as_json=as_json)
 
 
 @cli.command("alert-test")

@@ -7,7 +7,8 @@ import dagster as dg
 from odyssey_assets.alerts.settings import is_configured
 from odyssey_assets.assets import odyssey_tables, with_overdue_policy
 from odyssey_assets.configuration import DualRun, dual_run_from_environment
-from odyssey_assets.jobs import migrate_job, observe_job, sync_job, verify_job
+from odyssey_assets.jobs import migrate_job, observe_job, preflight_job, sync_job, verify_job
+from odyssey_assets.preflight_check import preflight_check
 from odyssey_assets.resources import OdysseyEngine
 from odyssey_assets.schedules import schedules
 from odyssey_assets.sensors import alerts_sensor, source_changed_sensor
@@ -26,7 +27,8 @@ def build_definitions(
     dual_run = dual_run or DualRun()
     return dg.Definitions(
         assets=[sqlite_database, observe_sqlite, *with_overdue_policy(odyssey_tables, dual_run)],
-        jobs=[migrate_job(names), sync_job(names), verify_job(names), observe_job()],
+        asset_checks=[preflight_check],
+        jobs=[migrate_job(names), sync_job(names), verify_job(names), observe_job(), preflight_job()],
         schedules=schedules(dual_run),
         sensors=[source_changed_sensor(dual_run), alerts_sensor(dual_run, is_on=has_alerts)],
         resources={"odyssey": odyssey or OdysseyEngine()},

@@ -7,6 +7,7 @@ import dagster as dg
 
 from odyssey_assets.assets import odyssey_tables
 from odyssey_assets.metadata import MIGRATE_MODE, MODE_TAG, WRITES_TAG, asset_key
+from odyssey_assets.preflight_check import PREFLIGHT_CHECK
 from odyssey_assets.source_assets import observe_sqlite
 
 if TYPE_CHECKING:
@@ -52,6 +53,16 @@ def observe_job() -> "UnresolvedAssetJobDefinition":
         "observe",
         selection=dg.AssetSelection.assets(*observe_sqlite.keys),
         description="Tells for each table of the SQLite file whether it moved on since it was published.",
+    )
+
+
+def preflight_job() -> "UnresolvedAssetJobDefinition":
+    """Look at source and target before anything moves."""
+    return dg.define_asset_job(
+        "preflight",
+        selection=dg.AssetSelection.checks(PREFLIGHT_CHECK),
+        description="Looks at the SQLite file and at PostgreSQL, changes nothing, and lists everything that stands in "
+        "the way of carrying every row.",
     )
 
 

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from odyssey_assets.configuration import Settings, settings_from_environment, sqlite_path_from
 from odyssey_assets.errors import ConfigurationError, OdysseyError
+from odyssey_assets.preflight.run import PreflightRequest, PreflightVerdict, run_preflight
 from odyssey_assets.progress import tell_listener
 from odyssey_assets.report.leave import leave_report
 from odyssey_assets.report.store import page_path
@@ -19,7 +20,7 @@ from odyssey_assets.source.fingerprint import fingerprint
 from odyssey_assets.sync.observe import SourceTableVersion, observe_source, unchanged_since
 from odyssey_assets.sync.outcome import OnTamper, Outcome, Policy, Request
 from odyssey_assets.sync.run import run
-from odyssey_assets.target.location import locate_target
+from odyssey_assets.target.location import embedded_data_dir, locate_target
 
 
 class OdysseyEngine(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -69,6 +70,18 @@ class OdysseyEngine(dg.ConfigurableResource):  # type: ignore[type-arg]
             raise
         leave_report(settings.report_dir, job, run_id, started_at, request, outcome)
         return outcome
+
+    def preflight(self) -> PreflightVerdict:
+        """Look at source and target and change nothing. Raises what the engine raises."""
+        settings = settings_from_environment()
+        request = PreflightRequest(
+            self._source_path(settings),
+            locate_target(settings),
+            settings.snapshot_dir,
+            ignore_unknown=frozenset(self.ignore_unknown),
+            data_dir=embedded_data_dir(settings),
+        )
+        return run_preflight(request, tell_listener)
 
     def report_page(self, run_id: str) -> Path:
         """Where the page of a run's report is, once it has ended."""

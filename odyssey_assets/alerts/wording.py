@@ -28,6 +28,8 @@ _OTHER_CHECK = "See the check in the Dagster UI."
 _OVERDUE = "See whether the daemon runs and the schedule resync is on, and what its last runs say."
 _DELIVERY = "See whether the service can be reached and its URL is still valid; odyssey alert-test tells."
 
+_PLURALS = {Kind.CHECK: "checks", Kind.JOB: "jobs", Kind.OVERDUE: "overdue tables", Kind.DELIVERY: "channels"}
+
 _VALUES = (
     (re.compile(r"\b(Key \([^)]*\))=\(.*?\)(?=[ .;]|$)"), r"\1=(...)"),
     (re.compile(r"(\w+)=('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")"), r"\1=..."),
@@ -89,11 +91,14 @@ def _title(ordered: Sequence[Notice]) -> str:
 
 
 def _counted(notices: Sequence[Notice]) -> str:
-    if len(notices) == 1:
-        return _subject(notices[0])
-    kinds = {notice.observation.kind for notice in notices}
-    words = {Kind.CHECK: "checks", Kind.JOB: "jobs", Kind.OVERDUE: "overdue tables", Kind.DELIVERY: "channels"}
-    return f"{len(notices)} {words[kinds.pop()] if len(kinds) == 1 else 'things'}"
+    """One subject by its name, more of a kind by their number."""
+    kinds: dict[Kind, list[Notice]] = {}
+    for notice in notices:
+        kinds.setdefault(notice.observation.kind, []).append(notice)
+    words = [
+        _subject(found[0]) if len(found) == 1 else f"{len(found)} {_PLURALS[kind]}" for kind, found in kinds.items()
+    ]
+    return " and ".join(words)
 
 
 def _subject(notice: Notice) -> str:

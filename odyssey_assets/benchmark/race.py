@@ -51,12 +51,16 @@ class Race:
 
 @dataclass(frozen=True)
 class _Ground:
-    """A file of one size, a database that holds its rows, and the server's own copies of its tables."""
+    """A file of one size, a database that holds its rows, and the server's own copies of its tables.
+
+    ``folder`` keeps the snapshot that was published, which a verification compares with.
+    """
 
     sqlite: Path
     rows: int
     loaded_uri: str
     copies: Path
+    folder: Path
 
 
 class _Grounds:
@@ -78,9 +82,10 @@ class _Grounds:
         self._stack.callback(summary.path.unlink, missing_ok=True)
         uri = self._stack.enter_context(scratch_database(self._admin_uri))
         copies = self._stack.enter_context(copy_folder())
-        with tempfile.TemporaryDirectory(dir=self._folder) as scratch:
-            run_in_child(contender_named("migrate"), Task(summary.path, uri, Path(scratch), copies))
-        return _Ground(summary.path, summary.total_rows, uri, copies)
+        folder = self._folder / f"loaded-{rows}"
+        folder.mkdir()
+        run_in_child(contender_named("migrate"), Task(summary.path, uri, folder, copies))
+        return _Ground(summary.path, summary.total_rows, uri, copies, folder)
 
 
 def race(
@@ -138,8 +143,10 @@ def _measure(admin_uri: str, contender: Contender, grounds: _Grounds, size: int,
     if contender.largest_rows is not None and contender.largest_rows < size:
         measured = grounds.of(contender.largest_rows)
     with ExitStack() as stack:
-        uri = measured.loaded_uri if contender.needs_rows else stack.enter_context(scratch_database(admin_uri))
-        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=folder)))
+        uri, scratch = measured.loaded_uri, measured.folder
+        if not contender.needs_rows:
+            uri = stack.enter_context(scratch_database(admin_uri))
+            scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=folder)))
         server = stack.enter_context(watched_server(uri))
         result = run_in_child(contender, Task(measured.sqlite, uri, scratch, measured.copies))
     for measure in contender.measures:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from odyssey_assets.report.display import clipped, number, seconds
+from odyssey_assets.report.display import clipped, number, seconds, short_number
 
 LENGTH = 130
 """Of the longest bar, in the drawing's own units."""
@@ -86,7 +86,7 @@ def _changes(tables: Iterable[Mapping[str, Any]]) -> Chart | None:
 
 
 def _signed(counts: Mapping[str, int]) -> str:
-    return " ".join(f"{sign}{counts[kind]:,}" for kind, sign in _CHANGES.items() if counts[kind])
+    return " ".join(f"{sign}{short_number(counts[kind])}" for kind, sign in _CHANGES.items() if counts[kind])
 
 
 def _chart(

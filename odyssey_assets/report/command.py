@@ -1,22 +1,25 @@
 """The command ``odyssey report``.
 
-Belongs here: its options and its output. Does not belong here: what a report says (``document``, ``page``).
+Belongs here: what it does and prints. Does not belong here: its options (``cli``), or what a report says (``document``,
+``page``).
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import click
-
-from odyssey_assets.configuration import settings_from_environment
-from odyssey_assets.errors import EXIT_INTEGRITY, EXIT_REFUSED, EXIT_UNREACHABLE, EXIT_USAGE, ConfigurationError
+from odyssey_assets.errors import (
+    EXIT_DONE,
+    EXIT_INTEGRITY,
+    EXIT_REFUSED,
+    EXIT_UNREACHABLE,
+    EXIT_USAGE,
+    ConfigurationError,
+)
 from odyssey_assets.report.display import moment, number
 from odyssey_assets.report.store import page_path, read_report, report_path, run_ids
-
-NEWEST_LISTED = 20
 
 _NAMED_WHEN_AMBIGUOUS = 5
 
@@ -43,31 +46,22 @@ class Listed:
     document: str
 
 
-@click.command()
-@click.argument("run_id", required=False)
-@click.option("--limit", type=click.IntRange(min=1), default=NEWEST_LISTED, show_default=True, help="How many to list.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-@click.pass_context
-def report(context: click.Context, run_id: str | None, limit: int, as_json: bool) -> None:
-    """List the newest reports of runs, or print where the page of one is.
+def run_report(folder: Path, run_id: str | None, most: int, tell: Callable[[str], None], *, as_json: bool) -> int:
+    """Tell of the newest reports, or of the one of a run; returns the exit status.
 
-    The beginning of a RUN_ID is enough.
+    Raises ConfigurationError where ``run_id``, which may be the beginning of one, names no run or several.
     """
-    folder = settings_from_environment().report_dir
-    try:
-        found = listed_reports(folder, limit) if run_id is None else [_listed(folder, chosen_run(folder, run_id))]
-    except ConfigurationError as error:
-        click.echo(f"odyssey: {error}", err=True)
-        context.exit(error.exit_status)
+    found = listed_reports(folder, most) if run_id is None else [_listed(folder, chosen_run(folder, run_id))]
     if as_json:
         documents = [asdict(each) for each in found]
-        click.echo(json.dumps(documents if run_id is None else documents[0], ensure_ascii=False, indent=1))
+        tell(json.dumps(documents if run_id is None else documents[0], ensure_ascii=False, indent=1))
     elif run_id is not None:
-        click.echo(found[0].page or found[0].document)
+        tell(found[0].page or found[0].document)
     elif found:
-        click.echo("\n".join(_lines(found)))
+        tell("\n".join(_lines(found)))
     else:
-        click.echo(f"No run has left a report in {folder} yet.", err=True)
+        tell(f"No run has left a report in {folder} yet.")
+    return EXIT_DONE
 
 
 def listed_reports(folder: Path, most: int) -> list[Listed]:

@@ -49,6 +49,13 @@ def number(value: int | None) -> str:
     return "–" if value is None else f"{value:,}"
 
 
+def short_number(value: int) -> str:
+    """At most six characters, for a place that cannot grow."""
+    if value < 10_000:
+        return f"{value:,}"
+    return f"{value / 1_000:,.0f} k" if value < 1_000_000 else f"{value / 1_000_000:,.1f} M"
+
+
 def size(value: int | None) -> str:
     """Bytes in the largest decimal unit that leaves a number before the point."""
     if value is None:

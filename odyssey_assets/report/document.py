@@ -154,7 +154,7 @@ def _table_document(table: TableOutcome, entry: LedgerEntry | None, *, show_valu
 
 
 def _digests(table: TableOutcome, entry: LedgerEntry | None) -> Document:
-    """Digests as the ledger spells them: SQLite's of this run's snapshot, PostgreSQL's as they were published."""
+    """Digests as the ledger spells them: of the SQLite rows PostgreSQL was held against, and of what was published."""
     source = None if table.comparison is None else table.comparison.source_digest
     return {
         "source": None if source is None else str(source),

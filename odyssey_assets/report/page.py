@@ -8,7 +8,7 @@ are written (``display``), or what of a value may be told at all (``document``).
 
 import base64
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -17,14 +17,13 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from odyssey_assets.errors import EXIT_INTEGRITY, EXIT_REFUSED, EXIT_UNREACHABLE, EXIT_USAGE
+from odyssey_assets.errors import EXIT_INTEGRITY, EXIT_REFUSED, EXIT_UNREACHABLE
 from odyssey_assets.report import display
 from odyssey_assets.report.chart import charts_of
 
 ROWS_SHOWN = 100
 """Rows of one check, and findings of one run, that the page lists; the document beside it has all that were named."""
 
-_TEMPLATES = ("report", "templates")
 _JOBS = {"migrate": "Migration", "sync": "Sync", "verify": "Verification"}
 
 
@@ -64,6 +63,7 @@ def render_page(document: Mapping[str, Any]) -> str:
         findings=sorted(document.get("findings") or [], key=lambda each: str(each["severity"])),
         tables=document["tables"],
         has_checks=bool(checks),
+        has_lag=any(table["rows_behind"] is not None for table in document["tables"]),
         rows_shown=ROWS_SHOWN,
         style=Markup(_source(environment, "report.css")),
         script=Markup(script),
@@ -74,7 +74,7 @@ def render_page(document: Mapping[str, Any]) -> str:
 @cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=PackageLoader("odyssey_assets", "/".join(_TEMPLATES)),
+        loader=PackageLoader("odyssey_assets", "report/templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -107,28 +107,38 @@ def _title(document: Mapping[str, Any]) -> str:
     return f"{_job(document)} of {display.moment(document['started_at'])}"
 
 
+def _is_verification(document: Mapping[str, Any]) -> bool:
+    """Whether nothing was to be written; checks that were started by hand from the UI have no job's name."""
+    statuses = {table["status"] for table in document["tables"]}
+    return document["job"] == "verify" or (bool(statuses) and statuses <= {"verified", "absent"})
+
+
 def _verdict(document: Mapping[str, Any]) -> Verdict:
-    told = " ".join(part for part in (_problem(document), document["hint"]) if part)
+    is_verification = _is_verification(document)
     if document["ok"]:
-        rows = sum(table["source_rows"] for table in document["tables"])
-        held = sum(table["quarantined"] for table in document["tables"])
-        words = "Verified: both sides are equal" if document["job"] == "verify" else "Published, and proven equal"
-        sentence = f"{rows:,} rows in {len(document['tables'])} tables, and no difference left."
-        if held:
-            sentence += f" {held:,} rows are held back in quarantine until they are mended in SQLite."
-        return Verdict("✓", words, "good", sentence)
+        words = "Verified, and equal" if is_verification else "Published, and proven equal"
+        return Verdict("✓", words, "good", " ".join(_sentences_of_success(document["tables"])))
+    told = " ".join(part for part in (_problem(document), document["hint"]) if part)
     match document["exit_status"]:
         case status if status == EXIT_INTEGRITY:
-            words = "Differences found" if document["job"] == "verify" else "Not published: integrity would be broken"
+            words = "Differences found" if is_verification else "Not published: integrity would be broken"
             return Verdict("✗", words, "bad", told)
         case status if status == EXIT_REFUSED:
             return Verdict("■", "Refused, with nothing changed", "refused", told)
         case status if status == EXIT_UNREACHABLE:
             return Verdict("✗", "A database could not be reached", "bad", told)
-        case status if status == EXIT_USAGE:
-            return Verdict("■", "Not started: something is not set up right", "refused", told)
         case _:
-            return Verdict("✗", "Failed", "bad", told)
+            return Verdict("■", "Not started: something is not set up right", "refused", told)
+
+
+def _sentences_of_success(tables: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    yield f"{sum(table['source_rows'] for table in tables):,} rows, {len(tables)} of Odyssey's tables, and no difference left."
+    held = sum(table["quarantined"] for table in tables)
+    if held:
+        yield f"{held:,} rows are held back in quarantine until they are mended in SQLite."
+    behind = [table["rows_behind"] for table in tables if table["rows_behind"]]
+    if behind:
+        yield f"SQLite has moved on since the publication: {sum(behind):,} rows in {len(behind)} table{'s' * (len(behind) > 1)}."
 
 
 def _problem(document: Mapping[str, Any]) -> str:
@@ -157,7 +167,9 @@ def _facts(document: Mapping[str, Any]) -> Iterator[Fact]:
         yield Fact("Server", f"{server}, schema {target['schema']}")
     if publication := document["publication"]:
         earlier = f"made by an earlier run from snapshot {publication['snapshot_id']}"
-        yield Fact("Publication", f"{publication['id']}, {'made by this run' if publication['by_this_run'] else earlier}")
+        yield Fact(
+            "Publication", f"{publication['id']}, {'made by this run' if publication['by_this_run'] else earlier}"
+        )
     yield Fact("Versions", ", ".join(f"{name} {version}" for name, version in document["versions"].items()))
 
 
@@ -169,7 +181,7 @@ def _totals(document: Mapping[str, Any]) -> Iterator[Fact]:
     yield Fact("tables", display.number(len(tables)))
     yield Fact("rows in SQLite", display.number(sum(table["source_rows"] for table in tables)))
     yield Fact("rows in PostgreSQL", display.number(sum(table["target_rows"] for table in tables)))
-    for kind in () if document["job"] == "verify" else ("inserted", "updated", "deleted"):
+    for kind in () if _is_verification(document) else ("inserted", "updated", "deleted"):
         yield Fact(kind, display.number(sum(table[kind] for table in tables)))
     yield Fact("held back", display.number(sum(table["quarantined"] for table in tables)))
     passed = sum(check["passed"] for check in checks)

@@ -167,8 +167,7 @@ def restore_own_columns(connection: Connection, staged: StagedTable) -> None:
         values = ", ".join(f"{quoted(name)} = staged.{quoted(name)}" for name in staged.own_columns)
         execute(
             connection,
-            f"UPDATE {staged.name} AS live SET {values} FROM {quoted(staged.kept)} staged "
-            f"WHERE {same_key_sql(staged)} AND ({differs_sql(staged.own_columns)})",
+            f"UPDATE {staged.name} AS live SET {values} FROM {quoted(staged.kept)} staged WHERE {same_key_sql(staged)}",
         )
 
 

@@ -64,6 +64,17 @@ def test_the_title_counts_and_the_worst_comes_first() -> None:
     assert [line.split()[0] for line in text.body.splitlines() if ".nulls" in line] == ["ERROR", "WARNING", "FINE"]
 
 
+def test_the_title_names_one_of_a_kind_and_counts_more() -> None:
+    job = red("verification", kind=Kind.JOB)
+    for seen, title in (
+        ([job, red("A.nulls")], "check A.nulls and sync failed in sync run-a"),
+        ([job, red("A.nulls"), red("B.nulls")], "2 checks and sync failed in sync run-a"),
+        ([red(name, run=None, kind=Kind.OVERDUE) for name in ("User", "Vote")], "2 overdue tables failed"),
+    ):
+        notices = tuple(notice(each) for each in seen)
+        assert text_of(Message(1, NOON, notices), notices, UI).title == f"Odyssey: {title}"
+
+
 def test_a_reminder_and_another_cause_say_so() -> None:
     still = notice(red(), Change.STILL)
     assert text_of(Message(1, NOON, (still,)), (still,), UI).title == "Odyssey: check Vote.rows_equal still failing"

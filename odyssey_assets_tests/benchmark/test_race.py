@@ -100,11 +100,11 @@ def test_the_loads_that_are_compared_end_with_the_same_keys_and_indexes(loaded, 
 def test_rounds_are_interleaved_small_contenders_extrapolated_and_everything_is_removed(server, tmp_path):
     said: list[str] = []
     slow = contender_named("row_loop")
-    few = [contender_named("limit"), replace(slow, largest_rows=200)]
+    few = [contender_named("verify"), replace(slow, largest_rows=200)]
     before = databases_of(server)
     found = race(server.uri_of("postgres"), few, [ROWS], 2, tmp_path, said.append)
     assert found.absent == ()
-    assert [each.contender for each in found.samples] == ["limit", "row_loop"] * 2
+    assert [each.contender for each in found.samples] == ["verify", "verify", "row_loop"] * 2
     extrapolated = next(each for each in found.samples if each.contender == "row_loop")
     assert extrapolated.measured_rows < extrapolated.rows
     assert extrapolated.seconds_at_size == extrapolated.seconds * extrapolated.rows / extrapolated.measured_rows
@@ -120,6 +120,11 @@ def test_a_contender_that_fails_is_named_with_its_reason_and_the_others_go_on(se
     assert [name for name, _ in found.absent] == ["plain_read"]
     assert "does not exist" in found.absent[0][1]
     assert [each.contender for each in found.samples] == ["limit"]
+
+
+def test_a_verification_that_would_read_no_rows_is_not_taken_for_one(loaded, tmp_path):
+    with pytest.raises(IntegrityError, match="compared no rows"):
+        run_in_child(contender_named("verify"), replace(loaded, folder=tmp_path))
 
 
 def test_a_child_that_fails_says_why(database_uri, sample, tmp_path):

@@ -11,15 +11,16 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from odyssey_assets.assets import odyssey_tables, sqlite_database
+from odyssey_assets.assets import odyssey_tables
 from odyssey_assets.configuration import ENV_DAGSTER_POSTGRES, ENV_POSTGRES, ENV_SQLITE, ENV_STATE_DIR
 from odyssey_assets.instance import ENV_DAGSTER_STORAGE
 from odyssey_assets.resources import OdysseyEngine
 from odyssey_assets.sample.writer import write_sample
+from odyssey_assets.source_assets import sqlite_database
 from odyssey_assets_tests.oracle_catalog import FACTS_DIR
 
 FACTS: dict[str, Any] = json.loads((FACTS_DIR / "schema_v5.json").read_text(encoding="utf-8"))["tables"]
-CHECKS = {"row_count", "nulls", "foreign_keys", "rows_equal", "quarantine"}
+CHECKS = {"row_count", "nulls", "foreign_keys", "rows_equal", "quarantine", "tampering"}
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -65,9 +66,7 @@ def tables_materialized(result: dg.ExecuteInProcessResult) -> set[str]:
 
 def verdicts(result: dg.ExecuteInProcessResult) -> dict[tuple[str, str], dg.AssetCheckEvaluation]:
     """Every verdict of a run, by table and check."""
-    return {
-        (each.asset_key.to_user_string(), each.check_name): each for each in result.get_asset_check_evaluations()
-    }
+    return {(each.asset_key.to_user_string(), each.check_name): each for each in result.get_asset_check_evaluations()}
 
 
 def message(result: dg.ExecuteInProcessResult) -> str:

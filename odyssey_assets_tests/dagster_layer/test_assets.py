@@ -5,8 +5,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from odyssey_assets.assets import odyssey_tables, sqlite_database
+from odyssey_assets.assets import odyssey_tables
 from odyssey_assets.sample.writer import write_sample
+from odyssey_assets.source_assets import sqlite_database
 from odyssey_assets_tests.dagster_layer.conftest import (
     CHECKS,
     FACTS,
@@ -17,7 +18,7 @@ from odyssey_assets_tests.dagster_layer.conftest import (
     verdicts,
 )
 from odyssey_assets_tests.oracle import differences, dump, facts_for
-from odyssey_assets_tests.statements import ask_postgres, prisma_sql, run_postgres, run_sqlite
+from odyssey_assets_tests.statements import ask_postgres, prisma_sql, run_postgres
 
 DOMAINS = {
     "people": {"Account", "AuthSession", "User", "VerificationToken", "Village"},
@@ -56,7 +57,7 @@ def keys(*tables: str) -> dg.AssetSelection:
 @pytest.mark.parametrize("table", sorted(FACTS))
 def test_upstream_of_a_table_are_the_tables_its_foreign_keys_point_to(table: str) -> None:
     parents = {key["references"] for key in FACTS[table]["foreign_keys"]} - {table}
-    assert {dep.asset_key.to_user_string() for dep in SPECS[table].deps} == {"odyssey_sqlite", *parents}
+    assert {dep.asset_key.to_user_string() for dep in SPECS[table].deps} == {f"sqlite/{table}", *parents}
 
 
 def test_tables_that_refer_to_themselves_are_not_upstream_of_themselves() -> None:
@@ -156,7 +157,7 @@ def test_checks_alone_find_a_planted_difference_and_change_nothing(
     assert not result.success
     assert tables_materialized(result) == set()
     failed = {name for name, verdict in verdicts(result).items() if not verdict.passed}
-    assert failed == {("Village", "rows_equal")}
+    assert failed == {("Village", "rows_equal"), ("Village", "tampering")}
     rows = verdicts(result)["Village", "rows_equal"].metadata["rows"].records
     assert [dict(record.data) for record in rows] == [{"difference": "changed", "key": f"id={key}", "column": "name"}]
     assert "Elsewhere" not in everything_recorded(instance, result.run_id)
@@ -214,9 +215,7 @@ def test_only_absent_tables_are_a_run_that_does_nothing(
     assert tables_materialized(result) == set()
 
 
-def test_a_second_run_finds_everything_unchanged(
-    surroundings: str, source: Path, instance: dg.DagsterInstance
-) -> None:
+def test_a_second_run_finds_everything_unchanged(surroundings: str, source: Path, instance: dg.DagsterInstance) -> None:
     chosen = keys("Village", "User", "Account")
     assert materialized(instance, source, chosen).success
     before = dump(surroundings)
@@ -257,10 +256,8 @@ def test_passwords_are_nowhere_in_what_a_run_records(
 
 def test_secrets_of_the_source_are_never_named(surroundings: str, source: Path, instance: dg.DagsterInstance) -> None:
     assert materialized(instance, source, keys("VerificationToken")).success
-    run_sqlite(source, "UPDATE VerificationToken SET token = 'very-secret-token' WHERE rowid = 1")
-    result = materialized(
-        instance, source, dg.AssetSelection.checks_for_assets("VerificationToken"), show_values=True
-    )
+    run_postgres(surroundings, "UPDATE \"VerificationToken\" SET token = 'very-secret-token-' || token")
+    result = materialized(instance, source, dg.AssetSelection.checks_for_assets("VerificationToken"), show_values=True)
     assert not result.success
     recorded = everything_recorded(instance, result.run_id)
     assert "sha256:" in recorded

@@ -1,4 +1,4 @@
-"""The checks as Dagster knows them: four integrity checks and the quarantine on every table, verdicts translated whole."""
+"""The checks as Dagster knows them: every check on every table, and verdicts translated whole."""
 
 import dagster as dg
 import pytest

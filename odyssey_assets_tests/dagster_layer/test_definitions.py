@@ -8,7 +8,7 @@ from pathlib import Path
 import dagster as dg
 
 from odyssey_assets.configuration import ENV_DAGSTER_POSTGRES, PROJECT_DIR
-from odyssey_assets.definitions import build_definitions, defs
+from odyssey_assets.definitions import build_definitions
 from odyssey_assets.instance import ENV_DAGSTER_STORAGE
 from odyssey_assets.resources import OdysseyEngine
 from odyssey_assets.target.url import dagster_url
@@ -16,18 +16,18 @@ from odyssey_assets_tests.dagster_layer.conftest import FACTS
 
 
 def test_the_definitions_are_loadable() -> None:
-    dg.Definitions.validate_loadable(defs)
+    dg.Definitions.validate_loadable(build_definitions())
 
 
-def test_there_is_an_asset_for_every_table_and_one_for_the_source() -> None:
-    keys = {key.to_user_string() for key in defs.resolve_asset_graph().get_all_asset_keys()}
-    assert keys == {*FACTS, "odyssey_sqlite"}
+def test_there_is_an_asset_for_every_table_on_either_side_and_one_for_the_file() -> None:
+    keys = {key.to_user_string() for key in build_definitions().resolve_asset_graph().get_all_asset_keys()}
+    assert keys == {*FACTS, *(f"sqlite/{table}" for table in FACTS), "odyssey_sqlite"}
     assert len(FACTS) == 37
 
 
 def test_every_job_is_there() -> None:
-    names = {job.name for job in defs.resolve_all_job_defs() if not job.name.startswith("__")}
-    assert {"migrate", "verify"} <= names
+    names = {job.name for job in build_definitions().resolve_all_job_defs() if not job.name.startswith("__")}
+    assert names == {"migrate", "sync", "verify", "observe", "preflight"}
 
 
 def test_another_engine_and_fewer_tables_can_be_put_in() -> None:

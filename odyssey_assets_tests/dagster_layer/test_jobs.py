@@ -25,8 +25,10 @@ def run_job(
     instance: dg.DagsterInstance, job: str, source: Path, tables: tuple[str, ...] | None = None, **engine: Any
 ) -> dg.ExecuteInProcessResult:
     configured: dict[str, Any] = {"resources": {"odyssey": {"config": {"sqlite_path": str(source), **engine}}}}
-    return build_definitions(tables=tables).resolve_job_def(job).execute_in_process(
-        run_config=QUIET | configured, instance=instance, raise_on_error=False
+    return (
+        build_definitions(tables=tables)
+        .resolve_job_def(job)
+        .execute_in_process(run_config=QUIET | configured, instance=instance, raise_on_error=False)
     )
 
 

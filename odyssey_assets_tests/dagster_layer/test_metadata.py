@@ -7,14 +7,16 @@ import dagster as dg
 import pytest
 
 from odyssey_assets.assets import odyssey_tables
-from odyssey_assets.metadata import SQLITE_ASSET, outcome_metadata
+from odyssey_assets.metadata import outcome_metadata
 from odyssey_assets.source.snapshot import Snapshot
 from odyssey_assets.sync.outcome import Outcome, TableOutcome, TableStatus
 from odyssey_assets_tests.dagster_layer.conftest import FACTS, materialized
 from odyssey_assets_tests.statements import ask_postgres
 
 SPECS = {spec.key.to_user_string(): spec for spec in odyssey_tables.specs}
-SNAPSHOT = Snapshot("20261231T000000000000Z-abcdef", Path("snapshot.db"), "0" * 64, datetime(2026, 12, 31, tzinfo=UTC), 1)
+SNAPSHOT = Snapshot(
+    "20261231T000000000000Z-abcdef", Path("snapshot.db"), "0" * 64, datetime(2026, 12, 31, tzinfo=UTC), 1
+)
 
 
 def schema_of(table: str) -> dg.TableSchema:
@@ -46,10 +48,9 @@ def test_every_column_comes_from_the_same_column_of_the_source() -> None:
         value = SPECS[table].metadata["dagster/column_lineage"]
         lineage = value if isinstance(value, dg.TableColumnLineage) else value.value
         assert {
-            name: [(dep.asset_key, dep.column_name) for dep in deps] for name, deps in lineage.deps_by_column.items()
-        } == {
-            column["name"]: [(SQLITE_ASSET, f'"{table}"."{column["name"]}"')] for column in facts["columns"]
-        }
+            name: [(dep.asset_key.to_user_string(), dep.column_name) for dep in deps]
+            for name, deps in lineage.deps_by_column.items()
+        } == {column["name"]: [(f"sqlite/{table}", column["name"])] for column in facts["columns"]}
 
 
 def test_every_table_says_its_name_and_its_versions() -> None:

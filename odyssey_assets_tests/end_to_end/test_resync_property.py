@@ -6,11 +6,11 @@ names its seed and can be had again by it. docs/reliability.md has the command f
 
 import os
 import random
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 
 from odyssey_assets.errors import IntegrityError, OdysseyError, RefusedError
@@ -20,6 +20,8 @@ from odyssey_assets.target.embedded import EmbeddedServer
 from odyssey_assets_tests.end_to_end.random_edits import Sqlite, edit_postgres, edit_sqlite, new_source, tampering
 from odyssey_assets_tests.oracle import differences, dump
 from odyssey_assets_tests.plain_source import tables_of
+from odyssey_assets_tests.statements import run_postgres
+from odyssey_assets_tests.sync.dual_run import places, rewritten
 from odyssey_assets_tests.sync.ordinary_role import as_role, ordinary_role, owned_database
 from odyssey_assets_tests.sync.requests import ALL_TABLES, request_for
 
@@ -28,8 +30,6 @@ FIRST_SEED = int(os.environ.get("ODYSSEY_RESYNC_FIRST_SEED", "1"))
 ROUNDS = 10
 """Of each episode, each of one to seven edits and a sync."""
 ANY_NUMBER = dict.fromkeys(ALL_TABLES, 10**9)
-
-Places = dict[tuple[str, str], tuple[str, str]]
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +53,8 @@ def test_every_sync_converges(tmp_path: Path, ordinary_server: EmbeddedServer, s
             episode.edit(chance, chance.randrange(1, 8))
             for _ in range(chance.choice([0, 0, 1, 3])):
                 edit_postgres(chance, intruder)
+            if chance.random() < 0.2:
+                episode.forget(chance)
             if chance.random() < 0.15:
                 episode.sync_some(frozenset(chance.sample(sorted(ALL_TABLES), chance.randrange(1, 37))))
             episode.sync()
@@ -71,14 +73,19 @@ class Episode:
         while number:
             number -= edit_sqlite(chance, self.source) is not None
 
+    def forget(self, chance: random.Random) -> None:
+        """Lose what makes a sync quick: the old snapshots, and at times the ledger as well."""
+        shutil.rmtree(self.folder / "snapshots", ignore_errors=True)
+        if chance.random() < 0.3:
+            run_postgres(self.uri, "DROP SCHEMA IF EXISTS odyssey_sync CASCADE")
+
     def sync(self) -> None:
-        before = self.places()
+        before = places(self.uri, self.schema)
         outcome = self.run()
         assert outcome.ok, (outcome.problem, self.since_last_sync())
         assert differences(self.source_path, self.uri, schema=self.schema) == [], self.since_last_sync()
-        after = self.places()
-        rewritten = [row for row, place in before.items() if row in after and after[row] != place]
-        assert rewritten == [], self.since_last_sync()
+        after = places(self.uri, self.schema)
+        assert rewritten(before, after) == [], self.since_last_sync()
         self.synced = len(self.source.journal)
 
     def sync_again(self) -> None:
@@ -118,13 +125,3 @@ class Episode:
 
     def since_last_sync(self) -> list[tuple[str, tuple[Any, ...]]]:
         return self.source.journal[self.synced :]
-
-    def places(self) -> Places:
-        """Where each row is and which transaction wrote it, by its table and content."""
-        parts = [
-            f"""SELECT '{table}', t::text, ctid::text, xmin::text FROM "{self.schema}"."{table}" t"""
-            for table in tables_of()
-        ]
-        with psycopg.connect(self.uri) as connection:
-            found = connection.execute(" UNION ALL ".join(parts)).fetchall()
-        return {(table, row): (place, writer) for table, row, place, writer in found}

@@ -1,5 +1,7 @@
-"""Every version of the source into every version of the target: carried whole, or refused with everything that is why."""
+"""Every version of the source into every version of the target: carried whole, or refused with every reason."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -113,9 +115,6 @@ def test_a_database_between_two_versions_is_carried_into_the_newer(tmp_path: Pat
     source = write_database(tmp_path / "between.db", version=1)
     added = next(name for name in tables_of(5) if name not in tables_of(1) and not tables_of(5)[name]["foreign_keys"])
     run_sqlite(source, *create_table_sql(added))
-    import sqlite3
-    from contextlib import closing
-
     with closing(sqlite3.connect(source)) as connection, connection:
         insert(connection, added, sound_row(added, "0"))
     run_postgres(database_uri, prisma_sql(5))

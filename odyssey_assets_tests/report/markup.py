@@ -19,7 +19,7 @@ class Element:
 
 
 @dataclass
-class Markup(HTMLParser):
+class ReadPage(HTMLParser):
     """All elements of a page in their order. Raises AssertionError at the first element that is not closed in order."""
 
     elements: list[Element] = field(default_factory=list)
@@ -54,8 +54,8 @@ class Markup(HTMLParser):
         return page.text
 
 
-def parsed(page: str) -> Markup:
-    markup = Markup()
+def parsed(page: str) -> ReadPage:
+    markup = ReadPage()
     markup.feed(page)
     markup.close()
     assert not markup.opened, f"never closed: {[each.tag for each in markup.opened]}"

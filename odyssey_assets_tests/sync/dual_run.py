@@ -75,6 +75,10 @@ class DualRun:
         assert rewritten(before, places(self.uri, self.schema)) == []
         return {table.name: table for table in outcome.tables if table.inserted + table.updated + table.deleted}
 
+    def forget_snapshots(self) -> None:
+        """Let the next sync read every table in full."""
+        shutil.rmtree(self.folder / "snapshots")
+
     def differences(self) -> list[str]:
         return differences(self.source, self.uri, schema=self.schema)
 
@@ -102,8 +106,9 @@ def published_template(server: EmbeddedServer, folder: Path) -> Iterator[Templat
 
 @contextmanager
 def copied(template: Template, folder: Path) -> Iterator[DualRun]:
-    """A pair of the test's own."""
+    """A pair of the test's own, with the snapshot it was published from: syncs go the quick way where there is one."""
     source = Path(shutil.copy(template.source, folder / "odyssey.db"))
+    shutil.copytree(template.source.parent / "snapshots", folder / "snapshots")
     name = f"test_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(template.server.uri_of("postgres"), autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template.database}"')
