@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from odyssey_assets.model.privacy import shown_key
+
 
 class Severity(StrEnum):
     """An ERROR stops the migration, a WARNING is told."""
@@ -28,7 +30,8 @@ class Finding:
     detail: str = ""
 
     def sentence(self) -> str:
-        """The finding as one line for a person."""
+        """The finding as one line for a person, who may not be one to see secrets."""
         place = ".".join(part for part in (self.table, self.column) if part)
-        key = "" if self.key is None else f" ({', '.join(f'{name}={value!r}' for name, value in self.key.items())})"
+        shown = shown_key(self.table, self.key or {})
+        key = f" ({', '.join(f'{name}={value!r}' for name, value in shown.items())})" if shown else ""
         return f"{place}{key}: {self.detail}" if place else self.detail

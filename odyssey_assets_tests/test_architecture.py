@@ -15,6 +15,7 @@ PACKAGE = Path(__file__).parent.parent / "odyssey_assets"
 ENGINE = ("model", "source", "target", "compare", "sync", "preflight")
 DAGSTER_LAYER = {
     "definitions", "assets", "checks", "jobs", "schedules", "sensors", "resources", "instance", "launch", "metadata",
+    "preflight_check", "run_history", "source_assets", "versions", "waiting",
 }  # fmt: skip
 NOT_KNOWN: dict[str, tuple[str, ...]] = {
     "model": ("source", "target", "compare", "sync", "preflight", "sample", "report"),

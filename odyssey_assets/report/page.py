@@ -132,13 +132,15 @@ def _verdict(document: Mapping[str, Any]) -> Verdict:
 
 
 def _sentences_of_success(tables: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    yield f"{sum(table['source_rows'] for table in tables):,} rows, {len(tables)} of Odyssey's tables, and no difference left."
+    rows = sum(table["source_rows"] for table in tables)
+    yield f"{rows:,} rows, {len(tables)} of Odyssey's tables, and no difference left."
     held = sum(table["quarantined"] for table in tables)
     if held:
         yield f"{held:,} rows are held back in quarantine until they are mended in SQLite."
     behind = [table["rows_behind"] for table in tables if table["rows_behind"]]
     if behind:
-        yield f"SQLite has moved on since the publication: {sum(behind):,} rows in {len(behind)} table{'s' * (len(behind) > 1)}."
+        places = "1 table" if len(behind) == 1 else f"{len(behind)} tables"
+        yield f"SQLite has moved on since the publication: {sum(behind):,} rows in {places}."
 
 
 def _problem(document: Mapping[str, Any]) -> str:

@@ -31,7 +31,7 @@ GROUPS = (
     "people",
     "research",
     "roadmap",
-    "source",
+    "sqlite",
 )
 WINDOW = {"width": 1600, "height": 4000}
 START_SECONDS = 120
