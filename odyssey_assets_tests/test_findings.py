@@ -15,7 +15,7 @@ from odyssey_assets.findings import Finding, Severity
             Finding(Severity.ERROR, "k", "Vote", "weight", {"userId": "u'1", "n": 2}, 1, "is no number"),
             'Vote.weight (userId="u\'1", n=2): is no number',
         ),
-        (Finding(Severity.ERROR, "k", "T", key={}, detail="has no key"), "T (): has no key"),
+        (Finding(Severity.ERROR, "k", "T", key={}, detail="has no key"), "T: has no key"),
     ],
 )
 def test_the_place_comes_before_the_detail(finding: Finding, sentence: str) -> None:

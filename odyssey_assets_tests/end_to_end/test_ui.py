@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
+from odyssey_assets.compare.checks import CheckName
 from odyssey_assets.sample.writer import write_sample
 from odyssey_assets.target.embedded import ensure_running
 from odyssey_assets_tests.conftest import FAST_SETTINGS, state_folder
@@ -153,8 +154,9 @@ def the_asset_page_shows_rows_and_checks(page: Page, ui: Ui) -> None:
     expect(page.get_by_text("280", exact=True).first).to_be_visible()
     expect(page.get_by_text("timestamp(3) without time zone").first).to_be_visible()
     page.goto(f"{ui.address}/assets/Vote?view=checks", wait_until="domcontentloaded")
-    for check in ("row_count", "nulls", "foreign_keys", "rows_equal"):
-        expect(page.get_by_role("link", name=f"{check}").filter(has_text="Succeeded").first).to_be_visible()
+    for check in CheckName:
+        expect(page.get_by_text(check.value, exact=True).first).to_be_attached()
+    expect(page.get_by_text("Succeeded", exact=True)).to_have_count(len(CheckName))
 
 
 def the_run_page_shows_success(page: Page, ui: Ui, address: str) -> None:
