@@ -53,9 +53,7 @@ def test_an_absent_table_is_said_to_be_absent(capsys: pytest.CaptureFixture[str]
 def test_a_failed_check_is_told_in_full_however_long(capsys: pytest.CaptureFixture[str]) -> None:
     detail = "; ".join(f"column{number}: 1 in the source, 2 in PostgreSQL" for number in range(20))
     failed = table("Vote", check("nulls", passed=False, detail=detail), check("row_count"), status="differs")
-    text = shown(
-        capsys, RUN | {"ok": False, "problem": "Integrity checks failed.", "tables": [failed], "seconds": {}}
-    )
+    text = shown(capsys, RUN | {"ok": False, "problem": "Integrity checks failed.", "tables": [failed], "seconds": {}})
     assert "1 failed" in text
     assert f"Vote nulls: {detail}\n" in text
 

@@ -3,6 +3,7 @@
 Belongs here: driving a browser for one picture. Does not belong here: judging what it shows (see the browser tests).
 """
 
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -11,13 +12,18 @@ import click
 from playwright.sync_api import Locator, Page, sync_playwright
 
 from odyssey_assets.configuration import PROJECT_DIR, settings_from_environment
+from odyssey_assets.model.domains import Domain
 from odyssey_assets.processes import running_ui
 
-WINDOW = {"width": 1300, "height": 3600}
+WINDOW = {"width": 1300, "height": 4000}
 """Pixels; tall enough that the whole graph fits, and wide enough that it is drawn with names."""
 
 MARGIN = 16
 PIXELS_PER_POINT = 1.2
+SETTLING_MILLISECONDS = 10_000
+
+OPEN_GROUPS = "asset-graph-open-graph-nodes-global-__GLOBAL__"
+"""Where Dagster's pages keep which groups are open."""
 
 
 @click.command()
@@ -43,13 +49,13 @@ def picture(address: str | None, browser: str | None, file: Path) -> None:
 
 
 def show_graph(page: Page, address: str) -> None:
-    """The whole lineage with its groups open and every state loaded."""
+    """The whole lineage with the groups of PostgreSQL's tables open and every state loaded."""
+    # SQLite's side stays closed: it holds the same tables once more, and one line each to its twin.
+    expanded = ",".join(f"global@global:{domain.value}" for domain in Domain)
+    page.add_init_script(f"localStorage.setItem('{OPEN_GROUPS}', JSON.stringify({json.dumps({'expanded': expanded})}))")
     page.goto(f"{address}/asset-groups", wait_until="domcontentloaded")
-    page.get_by_text("gamification").first.wait_for()
-    page.wait_for_timeout(2_000)
-    page.keyboard.press("Alt+e")
-    page.get_by_text("UserAchievement").first.wait_for()
-    page.wait_for_timeout(10_000)
+    page.locator("foreignObject").get_by_text("UserAchievement").first.wait_for()
+    page.wait_for_timeout(SETTLING_MILLISECONDS)
 
 
 def frame_around(parts: Locator) -> dict[str, float]:

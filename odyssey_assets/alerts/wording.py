@@ -23,6 +23,10 @@ _HINTS = {
     "back, something else writes to PostgreSQL.",
     CheckName.QUARANTINE: "Mend the rows in SQLite; the next sync brings them over.",
     CheckName.TAMPERING: "Find out who writes to PostgreSQL besides this project; the check lists keys and columns.",
+    CheckName.SCHEMA: "Find out who changed the schema, and bring it back to what Prisma makes before the cutover.",
+    CheckName.SOFT_REFERENCES: "See the check for column and row; whether the row or the id is wrong, the application "
+    "must say.",
+    CheckName.DATE_ENCODING: "Find out what writes dates in another form, such as a new Prisma; they are carried.",
 }
 _OTHER_CHECK = "See the check in the Dagster UI."
 _OVERDUE = "See whether the daemon runs and the schedule resync is on, and what its last runs say."

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from odyssey_assets.compare.differences import Comparison, Difference
-from odyssey_assets.findings import Severity
+from odyssey_assets.compare.source_facts import SourceFacts
+from odyssey_assets.findings import Finding, Severity
 from odyssey_assets.model.carried import CarriedTable
 from odyssey_assets.target.foreign_keys import ForeignKeyFacts
 
@@ -22,6 +23,9 @@ class CheckName(StrEnum):
     ROWS_EQUAL = "rows_equal"
     QUARANTINE = "quarantine"
     TAMPERING = "tampering"
+    SCHEMA = "schema"
+    SOFT_REFERENCES = "soft_references"
+    DATE_ENCODING = "date_encoding"
 
 
 CHECK_DESCRIPTIONS: dict[CheckName, str] = {
@@ -31,7 +35,16 @@ CHECK_DESCRIPTIONS: dict[CheckName, str] = {
     CheckName.ROWS_EQUAL: "Every cell of every row is equal on both sides.",
     CheckName.TAMPERING: "Nobody but this project changed the table in PostgreSQL since it was published.",
     CheckName.QUARANTINE: "No row is held back (a warning until the source is mended).",
+    CheckName.SCHEMA: "Types, defaults, required columns, enums, keys and indexes are as Prisma makes them "
+    "(a warning, unless values would change).",
+    CheckName.SOFT_REFERENCES: "Ids without a foreign key lead to a row (a warning).",
+    CheckName.DATE_ENCODING: "No column has dates in a form it did not have at the last publication (a warning).",
 }
+
+COMPARED = frozenset(
+    {CheckName.ROW_COUNT, CheckName.NULLS, CheckName.FOREIGN_KEYS, CheckName.ROWS_EQUAL, CheckName.QUARANTINE}
+)
+"""The checks that hold PostgreSQL against a snapshot; the others ask one side alone, or the ledger."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +84,25 @@ def check_table(
     if not comparison.basis:
         return verdicts
     return tuple(replace(verdict, detail=f"{verdict.detail} ({comparison.basis})") for verdict in verdicts)
+
+
+def check_schema(comparison: Comparison, findings: tuple[Finding, ...]) -> CheckResult:
+    """One verdict over the differences of one table from Prisma's schema; a warning where no value would change."""
+    is_error = any(finding.severity is Severity.ERROR for finding in findings)
+    return CheckResult(
+        comparison.table,
+        CheckName.SCHEMA,
+        not findings,
+        len(findings),
+        comparison.target_rows,
+        "; ".join(_place(finding) + finding.detail for finding in findings) or "as Prisma makes it",
+        Severity.ERROR if is_error or not findings else Severity.WARNING,
+    )
+
+
+def check_source(facts: SourceFacts) -> tuple[CheckResult, ...]:
+    """What the application may not know of its own SQLite file: warnings."""
+    return _soft_references(facts), _date_encoding(facts)
 
 
 def _row_count(snapshot_rows: int, comparison: Comparison) -> CheckResult:
@@ -173,3 +205,56 @@ def _quarantine(comparison: Comparison, held_rows: int) -> CheckResult:
         detail,
         Severity.WARNING,
     )
+
+
+def _soft_references(facts: SourceFacts) -> CheckResult:
+    if facts.dangling:
+        detail = "; ".join(finding.sentence() for finding in facts.dangling)
+    elif facts.soft_references:
+        detail = f"every id leads to a row: {', '.join(facts.soft_references)}"
+    else:
+        detail = "the model declares none for this table"
+    return CheckResult(
+        facts.table,
+        CheckName.SOFT_REFERENCES,
+        not facts.dangling,
+        sum(finding.count for finding in facts.dangling),
+        facts.reference_rows,
+        _with_basis(detail, facts.references_basis),
+        Severity.WARNING,
+    )
+
+
+def _date_encoding(facts: SourceFacts) -> CheckResult:
+    new = facts.new_date_forms
+    parts = [
+        f"{name} has dates as {' and '.join(forms)}, before it had {' and '.join(_before(facts, name))}"
+        for name, forms in new.items()
+    ]
+    if not facts.date_forms:
+        parts = ["the table has no dates"]
+    elif not parts:
+        found = sorted({form for forms in facts.date_forms.values() for form in forms})
+        parts = [f"{len(facts.date_forms)} columns, dates as {' and '.join(found)}" if found else "no dates yet"]
+        parts += ["no earlier publication to compare with"] if facts.forms_before is None else []
+    return CheckResult(
+        facts.table,
+        CheckName.DATE_ENCODING,
+        not new,
+        len(new),
+        facts.date_rows,
+        _with_basis("; ".join(parts), facts.dates_basis),
+        Severity.WARNING,
+    )
+
+
+def _before(facts: SourceFacts, column: str) -> tuple[str, ...]:
+    return (facts.forms_before or {})[column]
+
+
+def _with_basis(detail: str, basis: str) -> str:
+    return f"{detail} ({basis})" if basis else detail
+
+
+def _place(finding: Finding) -> str:
+    return f"{finding.column}: " if finding.column else ""

@@ -1,8 +1,8 @@
 """Which rows can differ between two snapshots of one file, told by the pages that differ.
 
 The Online Backup API keeps every page where it is, so pages that are equal hold equal rows. ``dbstat`` says which
-table a page belongs to, and a leaf page itself says which rowids it holds. Rows on equal pages are proven unchanged
-without being read.
+table a page belongs to in which file, and a leaf page itself says which rowids it holds. Rows on equal pages of the
+same table are proven unchanged without being read.
 
 Belongs here: SQLite's file format, as far as this takes it (sqlite.org/fileformat2.html). Does not belong here: reading
 the rows, or deciding when this way is taken (``sync.delta``).
@@ -10,7 +10,7 @@ the rows, or deciding when this way is taken (``sync.delta``).
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,19 +42,26 @@ class PageChanges:
 def changed_rows(old: Path, new: Path) -> PageChanges | None:
     """Compare two snapshots of one file page by page.
 
-    None where this way cannot tell: the page size or the schema changed, or this SQLite has no ``dbstat``.
+    None where this way cannot tell: the page size or the definition of a table changed, a snapshot is damaged, or this
+    SQLite has no ``dbstat``.
     """
-    headers = [_header(path) for path in (old, new)]
-    page_bytes = _page_bytes(headers[0])
-    if page_bytes != _page_bytes(headers[1]) or headers[0][_SCHEMA_COOKIE] != headers[1][_SCHEMA_COOKIE]:
+    page_bytes = _page_bytes(_header(old))
+    if page_bytes != _page_bytes(_header(new)):
         return None
     pages = _different_pages(old, new, page_bytes)
     if not pages.size:
         return PageChanges({})
     try:
-        found = [_rows_on_pages(path, pages, page_bytes) for path in (old, new)]
-    except sqlite3.OperationalError:
+        trees = [_data_pages(path) for path in (old, new)]
+    except sqlite3.DatabaseError:
         return None
+    # Not by the header's schema cookie, which the Online Backup API sets to the same number in every copy.
+    if trees[0].definitions != trees[1].definitions:
+        return None
+    # A page that left its table keeps its bytes: SQLite need not overwrite what it frees.
+    moved = trees[0].leaves ^ trees[1].leaves
+    touched = frozenset(pages.tolist()) | {page for _, page in moved}
+    found = [_rows_on_pages(path, tree, touched, page_bytes) for path, tree in zip((old, new), trees, strict=True)]
     tables = found[0].keys() | found[1].keys()
     return PageChanges(
         {table: np.unique(np.concatenate([each[table] for each in found if table in each])) for table in sorted(tables)}
@@ -112,12 +119,47 @@ def _different_pages(old: Path, new: Path, page_bytes: int) -> Rowids:
     return np.concatenate(found)
 
 
-def _rows_on_pages(snapshot: Path, pages: Rowids, page_bytes: int) -> dict[str, Rowids]:
+@dataclass(frozen=True)
+class _DataPages:
+    """Where one file keeps its rows: leaves, and the leaf that each overflow page belongs to, by table and page.
+
+    ``definitions`` are the names and texts of its tables, which say what a stored row means.
+    """
+
+    definitions: frozenset[tuple[str, str]]
+    leaves: frozenset[tuple[str, int]]
+    leaf_by_overflow: dict[tuple[str, int], int]
+
+
+def _data_pages(snapshot: Path) -> _DataPages:
+    """The path of an overflow page begins with its leaf's."""
+    with open_snapshot(snapshot) as connection:
+        definitions = connection.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'table'").fetchall()
+        rows = connection.execute(
+            "SELECT name, pageno, pagetype, path FROM dbstat "
+            "WHERE name IN (SELECT name FROM sqlite_schema WHERE type = 'table') AND pagetype IN ('leaf', 'overflow')"
+        ).fetchall()
+    leaf_by_path = {(name, path): page for name, page, kind, path in rows if kind == "leaf"}
+    return _DataPages(
+        frozenset(definitions),
+        frozenset((name, page) for name, page, kind, _ in rows if kind == "leaf"),
+        {
+            (name, page): leaf_by_path[name, path[: path.rindex("/") + 1]]
+            for name, page, kind, path in rows
+            if kind == "overflow"
+        },
+    )
+
+
+def _rows_on_pages(snapshot: Path, tree: _DataPages, pages: frozenset[int], page_bytes: int) -> dict[str, Rowids]:
     """Rowids of the table leaves among ``pages``, and of leaves that own an overflow page among them."""
     leaves: defaultdict[str, set[int]] = defaultdict(set)
-    with open_snapshot(snapshot) as connection:
-        for table, page in _leaves_touched(connection, set(pages.tolist())):
+    for table, page in tree.leaves:
+        if page in pages:
             leaves[table].add(page)
+    for (table, page), leaf in tree.leaf_by_overflow.items():
+        if page in pages:
+            leaves[table].add(leaf)
     with snapshot.open("rb") as file:
         found = {}
         for table, numbers in leaves.items():
@@ -127,18 +169,6 @@ def _rows_on_pages(snapshot: Path, pages: Rowids, page_bytes: int) -> dict[str, 
                 rowids.extend(_rowids_on_leaf(file.read(page_bytes), is_first=number == 1))
             found[table] = np.unique(np.array(rowids, dtype=np.int64))
     return found
-
-
-def _leaves_touched(connection: sqlite3.Connection, pages: set[int]) -> Iterator[tuple[str, int]]:
-    """A leaf by its own number, or through an overflow page, whose path begins with its leaf's."""
-    rows = connection.execute(
-        "SELECT name, pageno, pagetype, path FROM dbstat "
-        "WHERE name IN (SELECT name FROM sqlite_schema WHERE type = 'table') AND pagetype IN ('leaf', 'overflow')"
-    ).fetchall()
-    leaf_by_path = {(name, path): page for name, page, kind, path in rows if kind == "leaf"}
-    for name, page, kind, path in rows:
-        if page in pages:
-            yield name, page if kind == "leaf" else leaf_by_path[name, path[: path.rindex("/") + 1]]
 
 
 def _rowids_on_leaf(page: bytes, *, is_first: bool) -> Iterable[int]:

@@ -14,8 +14,10 @@ from odyssey_assets.preflight.objections import Objection
 from odyssey_assets.preflight.source import SourceExamination, examine_source
 from odyssey_assets.progress import Phase
 from odyssey_assets.source.survey import TableSurvey, survey_table
+from odyssey_assets.sync.ledger import read_ledger
 from odyssey_assets.sync.outcome import Policy
 from odyssey_assets.sync.session import Session
+from odyssey_assets.sync.source_facts import facts_from_survey
 from odyssey_assets.target.catalog import TargetCatalog
 
 SURVEYED_AT_A_TIME = 2
@@ -24,7 +26,7 @@ SURVEYED_AT_A_TIME = 2
 
 @dataclass(frozen=True)
 class Examined:
-    """The session, knowing which rows are held back; SQLite's facts; and why rows are held back."""
+    """The session, knowing which rows are held back and the source's facts; SQLite's counts; why rows are held back."""
 
     session: Session
     surveys: Mapping[str, TableSurvey]
@@ -49,7 +51,13 @@ def survey_and_examine(session: Session, catalog: TargetCatalog, tables: tuple[C
     examination = examine(session, catalog, tables, surveys)
     if examination.objections and session.request.policy is Policy.STOP:
         raise FindingsError(examination.findings)
-    return Examined(replace(session, held_back=examination.rows_held_back), surveys, examination.objections)
+    ledger = read_ledger(session.connection, session.schema)
+    facts = {
+        name: facts_from_survey(session.source, survey, examination.other_findings, ledger.get(name))
+        for name, survey in surveys.items()
+    }
+    session = replace(session, held_back=examination.rows_held_back, source_facts=facts)
+    return Examined(session, surveys, examination.objections)
 
 
 def examine(

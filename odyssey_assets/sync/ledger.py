@@ -7,7 +7,7 @@ Belongs here: writing and reading entries. Does not belong here: what follows fr
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -39,7 +39,8 @@ class LedgerEntry:
     """What the ledger says of one table.
 
     ``source_digest`` is None where it was made by another version of the digest; ``nulls`` counts by column on either
-    side, which were equal.
+    side, which were equal. ``date_forms`` are the storage classes of dates by column, ``dangling`` the rows by soft
+    reference that led nowhere; both None where an earlier version of this project wrote the entry.
     """
 
     table: str
@@ -53,6 +54,8 @@ class LedgerEntry:
     source_digest: int | None
     target: TargetDigest
     nulls: Mapping[str, int]
+    date_forms: Mapping[str, tuple[str, ...]] | None = None
+    dangling: Mapping[str, int] | None = None
 
 
 def last_publication(connection: Connection, schema: str) -> Publication | None:
@@ -77,16 +80,17 @@ def last_publication(connection: Connection, schema: str) -> Publication | None:
 
 def read_ledger(connection: Connection, schema: str) -> dict[str, LedgerEntry]:
     """The newest entry of every table of a schema."""
-    if bookkeeping_version(connection) < _SINCE_VERSION:
+    version = bookkeeping_version(connection)
+    if version < _SINCE_VERSION:
         return {}
-    return {str(row["table_name"]): _entry(row) for row in query(connection, _ENTRIES_SQL, [schema])}
+    return {str(row["table_name"]): _entry(row) for row in query(connection, _entries_sql(version), [schema])}
 
 
 def write_publication(session: Session, entries: Iterable[LedgerEntry]) -> None:
     """Add a publication with its tables. The ``publication`` and snapshot of the entries given do not count."""
     ensure_bookkeeping(session.connection)
     snapshot, source = session.snapshot, session.source
-    (row,) = query(session.connection, "SELECT coalesce(max(id), 0) + 1 AS id FROM odyssey_sync.publication")
+    (row,) = query(session.connection, _NEXT_PUBLICATION_SQL)
     number = int(str(row["id"]))
     _append(
         session.connection,
@@ -121,6 +125,8 @@ def write_publication(session: Session, entries: Iterable[LedgerEntry]) -> None:
             "source_digest": pa.array([str(each.source_digest) for each in listed], pa.string()),
             "target_digest": pa.array([str(each.target.total) for each in listed], pa.string()),
             "nulls": _json([json.dumps(dict(each.nulls)) for each in listed]),
+            "date_forms": _json([_json_or_none(each.date_forms) for each in listed]),
+            "dangling": _json([_json_or_none(each.dangling) for each in listed]),
         },
     )
 
@@ -130,11 +136,16 @@ def _append(connection: Connection, table: str, columns: Mapping[str, pa.Array])
         cursor.adbc_ingest(table, pa.table(dict(columns)), mode="append", db_schema_name=SCHEMA)
 
 
-def _json(texts: list[str]) -> pa.Array:
+def _json_or_none(value: Mapping[str, object] | None) -> str | None:
+    return None if value is None else json.dumps(dict(value))
+
+
+def _json(texts: Sequence[str | None]) -> pa.Array:
     return pa.ExtensionArray.from_storage(pa.json_(pa.string()), pa.array(texts, pa.string()))
 
 
 def _entry(row: Mapping[str, object]) -> LedgerEntry:
+    date_forms = row["date_forms"]
     is_comparable = row["digest_algorithm"] == ALGORITHM and row["source_digest"] != "None"
     return LedgerEntry(
         str(row["table_name"]),
@@ -148,11 +159,17 @@ def _entry(row: Mapping[str, object]) -> LedgerEntry:
         int(str(row["source_digest"])) if is_comparable else None,
         TargetDigest(int(str(row["target_rows"])), int(str(row["target_digest"]))),
         json.loads(str(row["nulls"])),
+        None if date_forms is None else {name: tuple(forms) for name, forms in json.loads(str(date_forms)).items()},
+        None if row["dangling"] is None else json.loads(str(row["dangling"])),
     )
 
 
+_NEXT_PUBLICATION_SQL = "SELECT nextval(pg_get_serial_sequence('odyssey_sync.publication', 'id')) AS id"
+
 _SINCE_VERSION = 2
 """The version of ``odyssey_sync`` that brought these tables."""
+_FACTS_SINCE_VERSION = 3
+"""The version that brought what is kept of the source beside its rows."""
 
 _LAST_SQL = """
 SELECT p.id, p.snapshot_id, p.snapshot_bytes, p.run_id, p.published_at::text AS published_at, p.source_identity,
@@ -165,11 +182,15 @@ ORDER BY p.id DESC
 LIMIT 1
 """
 
-_ENTRIES_SQL = """
+
+def _entries_sql(version: int) -> str:
+    """A verification reads a ledger that an earlier version of this project wrote, and does not bring it up to date."""
+    facts = ("t.date_forms::text", "t.dangling::text") if version >= _FACTS_SINCE_VERSION else ("NULL::text",) * 2
+    return f"""
 SELECT DISTINCT ON (t.table_name)
        t.table_name, t.publication_id, p.snapshot_id, p.snapshot_bytes, t.server_version,
        t.column_names::text AS column_names, t.source_rows, t.target_rows, t.held_rows, t.digest_algorithm,
-       t.source_digest, t.target_digest, t.nulls::text AS nulls
+       t.source_digest, t.target_digest, t.nulls::text AS nulls, {facts[0]} AS date_forms, {facts[1]} AS dangling
 FROM odyssey_sync.published_table t
 JOIN odyssey_sync.publication p ON p.id = t.publication_id
 WHERE t.schema_name = $1

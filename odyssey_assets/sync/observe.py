@@ -21,6 +21,9 @@ from odyssey_assets.target.catalog import read_catalog
 from odyssey_assets.target.connection import connect, server_version
 from odyssey_assets.target.digests import table_digest
 
+_PATIENCE_SECONDS = 1.0
+"""With a locked file; asking for a run costs less than waiting longer."""
+
 
 @dataclass(frozen=True)
 class SourceTableVersion:
@@ -74,6 +77,8 @@ def unchanged_since(request: Request) -> str | None:
         ledger = read_ledger(connection, request.target.schema)
         version = server_version(connection)
         published = {name: ledger[name] for name in request.publish if name in ledger}
+        if _carried_tables(request, snapshot) - published.keys():
+            return None
         for name, entry in published.items():
             if not _is_untouched(entry, last.id, version) or entry.target != table_digest(
                 connection, request.target.schema, name
@@ -86,12 +91,25 @@ def _is_untouched(entry: LedgerEntry, publication: int, version: int) -> bool:
     return entry.publication == publication and entry.server_version == version and not entry.held_rows
 
 
+def _carried_tables(request: Request, snapshot: Path) -> frozenset[str]:
+    """Those of the tables asked for that the source has."""
+    return request.publish & inspect_source(snapshot).tables.keys()
+
+
 def _is_file_unchanged(live: Path, snapshot: Path) -> bool:
-    """Compare pages while a read transaction keeps writers of the main file out."""
+    """Compare pages while a read transaction keeps writers of the main file out.
+
+    A file that is locked or cannot be read proves nothing; the run itself waits for it, or says what is wrong.
+    """
     wal = live.with_name(f"{live.name}-wal")
-    with closing(sqlite3.connect(read_only_uri(live), uri=True, isolation_level=None)) as connection:
-        connection.execute("BEGIN")
-        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-        if wal.exists() and wal.stat().st_size:
-            return False
-        return is_same_content(live, snapshot)
+    try:
+        with closing(
+            sqlite3.connect(read_only_uri(live), uri=True, isolation_level=None, timeout=_PATIENCE_SECONDS)
+        ) as connection:
+            connection.execute("BEGIN")
+            connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            if wal.exists() and wal.stat().st_size:
+                return False
+            return is_same_content(live, snapshot)
+    except sqlite3.DatabaseError:
+        return False

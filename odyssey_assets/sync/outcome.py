@@ -10,6 +10,7 @@ from pathlib import Path
 
 from odyssey_assets.compare.checks import CheckResult
 from odyssey_assets.compare.differences import Comparison
+from odyssey_assets.compare.source_facts import SourceFacts
 from odyssey_assets.model.carried import CarriedTable
 from odyssey_assets.source.snapshot import Snapshot
 from odyssey_assets.target.url import TargetUrl
@@ -93,6 +94,7 @@ class TableOutcome:
     bytes: int | None = None
     carried: CarriedTable | None = None
     comparison: Comparison | None = None
+    source_facts: SourceFacts | None = None
 
     @property
     def different_rows(self) -> int:

@@ -9,15 +9,16 @@ from pathlib import Path
 
 from sqlalchemy import Table
 
-from odyssey_assets.compare.checks import check_table
+from odyssey_assets.compare.checks import check_schema, check_source, check_table
 from odyssey_assets.compare.differences import Comparison
 from odyssey_assets.compare.rows import compare_rows
-from odyssey_assets.findings import Severity
+from odyssey_assets.findings import Finding, Severity
 from odyssey_assets.model.carried import CarriedTable
 from odyssey_assets.model.columns import metadata
 from odyssey_assets.model.identifiers import quoted
-from odyssey_assets.model.schema import schema_of_version
+from odyssey_assets.model.schema import NEWEST_VERSION, enums_of, parents_of, schema_of_version
 from odyssey_assets.prefetch import prefetched
+from odyssey_assets.preflight.parity import parity_findings
 from odyssey_assets.progress import Phase, Progress, counted
 from odyssey_assets.source.survey import TableSurvey
 from odyssey_assets.sync.outcome import TableOutcome, TableStatus
@@ -74,7 +75,12 @@ def judge(
     facts = foreign_key_facts(
         session.connection, catalog, _declared(session, table.name), counts_orphans=counts_orphans
     )
-    checks = check_table(table, snapshot_rows, comparison, facts, held_rows=held_rows)
+    source_facts = session.source_facts[table.name]
+    checks = (
+        *check_table(table, snapshot_rows, comparison, facts, held_rows=held_rows),
+        check_schema(comparison, _parity(session, catalog, table.name)),
+        *check_source(source_facts),
+    )
     passed = all(check.passed or check.severity is Severity.WARNING for check in checks)
     return TableOutcome(
         name=table.name,
@@ -89,7 +95,22 @@ def judge(
         bytes=table_bytes(session, table.name),
         carried=table,
         comparison=comparison,
+        source_facts=source_facts,
     )
+
+
+def _parity(session: Session, catalog: TargetCatalog, table: str) -> tuple[Finding, ...]:
+    """How one table, with the enums it uses, differs from what Prisma makes of the source's version."""
+    declared = _declared(session, table)
+    version = session.source.version if table in schema_of_version(session.source.version).tables else NEWEST_VERSION
+    enums = {str(enum.name) for enum in enums_of(declared).values()}
+    around = {table, *parents_of(declared)}
+    part = replace(
+        catalog,
+        tables={name: each for name, each in catalog.tables.items() if name in around},
+        enums={name: labels for name, labels in catalog.enums.items() if name in enums},
+    )
+    return tuple(finding for finding in parity_findings(part, version) if finding.table in (table, ""))
 
 
 def _declared(session: Session, table: str) -> Table:

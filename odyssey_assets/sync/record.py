@@ -28,6 +28,8 @@ def record(session: Session, published: Published) -> None:
 
 def _entry(session: Session, outcome: TableOutcome, known: TargetDigest | None, version: int) -> LedgerEntry:
     assert outcome.comparison is not None
+    facts = outcome.source_facts
+    assert facts is not None
     return LedgerEntry(
         table=outcome.name,
         publication=0,
@@ -40,4 +42,6 @@ def _entry(session: Session, outcome: TableOutcome, known: TargetDigest | None, 
         source_digest=outcome.comparison.source_digest,
         target=known or table_digest(session.connection, session.schema, outcome.name),
         nulls=outcome.comparison.source_nulls,
+        date_forms=facts.date_forms,
+        dangling={str(finding.column): finding.count for finding in facts.dangling},
     )

@@ -4,6 +4,7 @@ Belongs here: the order of a re-sync's steps. Does not belong here: the steps (`
 ``prove``, ``prove_delta``), or the first publication (``publish``).
 """
 
+import errno
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from odyssey_assets.errors import UnreachableError
 from odyssey_assets.model.carried import CarriedTable
 from odyssey_assets.preflight.objections import Objection
 from odyssey_assets.progress import Phase
@@ -26,6 +28,7 @@ from odyssey_assets.sync.prove import judge, prove_table
 from odyssey_assets.sync.prove_delta import digest_before, prove_changed_rows
 from odyssey_assets.sync.publish import Published
 from odyssey_assets.sync.session import Session
+from odyssey_assets.sync.source_facts import facts_since
 from odyssey_assets.sync.staging import StagedTable
 from odyssey_assets.sync.tampering import Tampering, check_of, class_drift
 from odyssey_assets.target.catalog import TargetCatalog
@@ -76,9 +79,18 @@ def _find_differences(
         changes_since = side.submit(page_changes, session, ledger.values())
         digests = {table.name: table_digest(session.connection, session.schema, table.name) for table in tables}
         quick = quick_tables(session, catalog, tables, ledger, digests, changes_since.result(), version, folder)
+        facts = facts_since(session, [each.table for each in quick.values()], ledger, changes_since.result())
     others = tuple(table for table in tables if table.name not in quick)
     examined = survey_and_examine(session, catalog, others)
-    resync = Resync(examined.session, catalog, tables, quick, examined.surveys, examined.objections, digests, folder)
+    if examined.objections and quick:
+        # Rows that refer to those held back may be anywhere.
+        quick, facts = {}, {}
+        examined = survey_and_examine(session, catalog, tables)
+    if quick and examined.objections:
+        # Rows of the other tables may refer to those held back.
+        quick, examined = {}, survey_and_examine(session, catalog, tables)
+    session = replace(examined.session, source_facts={**facts, **examined.session.source_facts})
+    resync = Resync(session, catalog, tables, quick, examined.surveys, examined.objections, digests, folder)
     with session.phase(Phase.COMPARE):
         found = {table.name: _found(resync, table) for table in tables}
     tampering = {}
@@ -194,9 +206,17 @@ def _differences_file(folder: Path, table: str) -> Path:
 @contextmanager
 def _scratch(session: Session) -> Iterator[Path]:
     """A folder for this run's differences, gone at its end."""
-    session.request.scratch_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    folder = Path(tempfile.mkdtemp(prefix="differences-", dir=session.request.scratch_dir))
+    scratch_dir = session.request.scratch_dir
+    scratch_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder = Path(tempfile.mkdtemp(prefix="differences-", dir=scratch_dir))
     try:
         yield folder
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        raise UnreachableError(
+            f"There is no room for what differs in {scratch_dir}.",
+            hint="Free some space or set ODYSSEY_STATE_DIR to a larger disk; nothing was changed.",
+        ) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)

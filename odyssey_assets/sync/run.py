@@ -23,7 +23,7 @@ from odyssey_assets.sync.quarantine import holds_rows
 from odyssey_assets.sync.record import record
 from odyssey_assets.sync.resync import resync_tables
 from odyssey_assets.sync.session import Session, timed
-from odyssey_assets.sync.verdict import problem_of
+from odyssey_assets.sync.verdict import problem_of, require_account
 from odyssey_assets.sync.verify import verify_tables
 from odyssey_assets.target.catalog import TargetCatalog
 from odyssey_assets.target.connection import connect
@@ -109,6 +109,7 @@ def _outcome(
 ) -> Outcome:
     wanted = session.request.publish | session.request.verify
     absent = {name: TableOutcome(name, TableStatus.ABSENT) for name in pairing.absent if name in wanted}
+    require_account({**outcomes, **absent}, wanted)
     problem, hint = problem_of(outcomes, in_the_way)
     tables = (*outcomes.values(), *absent.values())
     return Outcome(session.snapshot, session.source.version, tables, {}, problem, hint)

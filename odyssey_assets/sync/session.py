@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from adbc_driver_manager.dbapi import Connection
 
+from odyssey_assets.compare.source_facts import SourceFacts
 from odyssey_assets.preflight.objections import Rowids
 from odyssey_assets.progress import OnProgress, Phase, Progress
 from odyssey_assets.source.inspection import SourceCatalog
@@ -19,7 +20,11 @@ from odyssey_assets.sync.outcome import Request
 
 @dataclass(frozen=True)
 class Session:
-    """One run in progress. ``seconds`` fills up by phase; ``held_back`` are rows, by table, that are not carried."""
+    """One run in progress.
+
+    ``seconds`` fills up by phase; ``held_back`` are rows, by table, that are not carried; ``source_facts`` are those of
+    the snapshot by table, known before a table is judged.
+    """
 
     request: Request
     connection: Connection
@@ -28,6 +33,7 @@ class Session:
     on_progress: OnProgress
     seconds: dict[str, float] = field(default_factory=dict)
     held_back: Mapping[str, Rowids] = field(default_factory=dict)
+    source_facts: Mapping[str, SourceFacts] = field(default_factory=dict)
 
     @property
     def schema(self) -> str:

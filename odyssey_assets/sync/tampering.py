@@ -141,7 +141,8 @@ def _tampered(
 def _compare_with_published(session: Session, table: CarriedTable, entry: LedgerEntry) -> Comparison | None:
     """The target against the snapshot it was published from; None where that is not at hand or not comparable."""
     old = snapshot_path(session.request.snapshot_dir, entry.snapshot_id)
-    if not old.exists() or entry.held_rows or entry.columns != table.column_names:
+    is_at_hand = old.exists() and old.stat().st_size == entry.snapshot_bytes
+    if not is_at_hand or entry.held_rows or entry.columns != table.column_names:
         return None
     rows = (batch.rows for batch in read_source(old, table, survey_table(old, table.name, table.kinds)))
     return compare_rows(

@@ -6,8 +6,9 @@ Belongs here: words over outcomes. Does not belong here: deciding them (``compar
 from collections.abc import Mapping
 
 from odyssey_assets.compare.checks import CheckName
+from odyssey_assets.errors import IntegrityError
 from odyssey_assets.findings import Severity
-from odyssey_assets.sync.outcome import TableOutcome
+from odyssey_assets.sync.outcome import TableOutcome, TableStatus
 
 _TABLES_TOLD = 3
 """Tables named in the one sentence; the report has all."""
@@ -16,6 +17,23 @@ _TABLES_TOLD = 3
 def failed_checks(outcome: TableOutcome) -> tuple[CheckName, ...]:
     """Names of the checks that did not pass and whose failure forbids a commit."""
     return tuple(check.name for check in outcome.checks if not check.passed and check.severity is Severity.ERROR)
+
+
+def require_account(outcomes: Mapping[str, TableOutcome], wanted: frozenset[str]) -> None:
+    """Raise IntegrityError where a table was asked for and not looked at, or lacks one of its checks."""
+    silent = sorted(wanted - outcomes.keys())
+    if silent:
+        raise IntegrityError(
+            f"The run gave no account of {', '.join(silent)}.", hint="This is a fault of this project; report it."
+        )
+    for name, outcome in sorted(outcomes.items()):
+        missing = sorted(set(CheckName) - {check.name for check in outcome.checks})
+        if missing and outcome.status not in (TableStatus.ABSENT, TableStatus.FAILED):
+            raise IntegrityError(
+                f"The run gave no verdict on {', '.join(f'{name}.{check}' for check in missing)}.",
+                hint="This is a fault of this project; report it.",
+                table=name,
+            )
 
 
 def problem_of(outcomes: Mapping[str, TableOutcome], in_the_way: Mapping[str, TableOutcome]) -> tuple[str | None, str]:

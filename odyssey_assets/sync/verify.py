@@ -10,8 +10,10 @@ Belongs here: which question is put to what. Does not belong here: comparing (``
 from collections.abc import Mapping
 from dataclasses import replace
 
+from odyssey_assets.compare.checks import COMPARED
 from odyssey_assets.compare.differences import Comparison
 from odyssey_assets.model.carried import CarriedTable
+from odyssey_assets.progress import Phase
 from odyssey_assets.source.inspection import inspect_source
 from odyssey_assets.source.snapshot import Snapshot, kept_snapshot
 from odyssey_assets.sync.delta import page_changes, source_comparison
@@ -22,6 +24,7 @@ from odyssey_assets.sync.prove import judge
 from odyssey_assets.sync.publish import compare_tables
 from odyssey_assets.sync.quarantine import holds_rows
 from odyssey_assets.sync.session import Session
+from odyssey_assets.sync.source_facts import ChangesSince, facts_since
 from odyssey_assets.sync.tampering import check_tampering
 from odyssey_assets.target.catalog import TargetCatalog
 from odyssey_assets.target.connection import server_version
@@ -38,6 +41,9 @@ def verify_tables(
         for name, entry in read_ledger(session.connection, session.schema).items()
         if entry.server_version == version
     }
+    with session.phase(Phase.SURVEY):
+        changes_since = page_changes(session, ledger.values())
+        session = replace(session, source_facts=facts_since(session, tables, ledger, changes_since))
     snapshots = {
         entry.snapshot_id: kept_snapshot(session.request.snapshot_dir, entry.snapshot_id) for entry in ledger.values()
     }
@@ -54,7 +60,7 @@ def verify_tables(
     for identity, members in groups.items():
         published = None if identity is None else snapshots[identity]
         outcomes |= _by_snapshot(session, catalog, tuple(members), published, ledger)
-    return check_tampering(session, _with_lag(session, tables, outcomes, ledger))
+    return check_tampering(session, _with_lag(session, tables, outcomes, ledger, changes_since))
 
 
 def _by_snapshot(
@@ -78,6 +84,8 @@ def _by_snapshot(
             outcome,
             checks=tuple(
                 replace(check, detail=f"{check.detail} (as published in {ledger[name].publication})")
+                if check.name in COMPARED
+                else check
                 for check in outcome.checks
             ),
         )
@@ -109,8 +117,8 @@ def _with_lag(
     tables: tuple[CarriedTable, ...],
     outcomes: Mapping[str, TableOutcome],
     ledger: Mapping[str, LedgerEntry],
+    changes_since: ChangesSince,
 ) -> dict[str, TableOutcome]:
-    changes_since = page_changes(session, ledger.values())
     found = dict(outcomes)
     for table in tables:
         entry = ledger.get(table.name)

@@ -17,7 +17,8 @@ from odyssey_assets.errors import IntegrityError, OdysseyError, RefusedError
 from odyssey_assets.sync.outcome import Outcome, TableStatus
 from odyssey_assets.sync.run import run
 from odyssey_assets.target.embedded import EmbeddedServer
-from odyssey_assets_tests.end_to_end.random_edits import Sqlite, edit_postgres, edit_sqlite, new_source, tampering
+from odyssey_assets_tests.end_to_end.edited_databases import Sqlite, new_source, tampering
+from odyssey_assets_tests.end_to_end.random_edits import edit_postgres, edit_sqlite
 from odyssey_assets_tests.oracle import differences, dump
 from odyssey_assets_tests.plain_source import tables_of
 from odyssey_assets_tests.statements import run_postgres

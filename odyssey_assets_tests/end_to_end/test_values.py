@@ -24,10 +24,10 @@ from odyssey_assets_tests.oracle_values import SqliteText
 from odyssey_assets_tests.plain_source import quoted, tables_of
 from odyssey_assets_tests.statements import prisma_sql, run_postgres
 from odyssey_assets_tests.sync.requests import request_for
-from odyssey_assets_tests.value_strategies import VALUES
+from odyssey_assets_tests.value_strategies import HARD_VALUES, VALUES
 
 VALUES_AT_A_TIME = 50
-VALUES_WANTED = int(os.environ.get("ODYSSEY_TEST_VALUES", "150"))
+VALUES_WANTED = int(os.environ.get("ODYSSEY_TEST_VALUES", "100"))
 """Generated values for each target; each is planted once for every slot."""
 
 
@@ -116,6 +116,15 @@ def jsonb_uri(database_uri: str) -> str:
 def text_uri(database_uri: str) -> str:
     run_postgres(database_uri, prisma_sql(5))
     return database_uri
+
+
+@pytest.mark.parametrize("is_bare", [False, True], ids=["prisma", "bare"])
+@pytest.mark.parametrize("target", ["text", "jsonb"])
+def test_every_hard_value_arrives_exactly_or_is_named(
+    tmp_path: Path, request: pytest.FixtureRequest, target: str, is_bare: bool
+) -> None:
+    uri: str = request.getfixturevalue(f"{target}_uri")
+    assert check_values(tmp_path / "run", uri, HARD_VALUES, is_bare=is_bare, is_jsonb=target == "jsonb") > 1000
 
 
 @pytest.mark.timeout(3600 if VALUES_WANTED > 1000 else 300)

@@ -27,11 +27,12 @@ def source(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def template(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The name of a database that holds what ``source`` holds, in Prisma's own schema; to be copied."""
+    """The name of a database that holds what ``source`` holds, in Prisma's schema and with no ledger; to be copied."""
     folder = tmp_path_factory.mktemp("template")
     with fresh_database(server) as uri:
         run_postgres(uri, prisma_sql(5))
         assert run(request_for(folder, write_sample(folder / "odyssey.db", scale=SCALE).path, uri)).ok
+        run_postgres(uri, "DROP SCHEMA odyssey_sync CASCADE")
         yield urlsplit(uri).path.strip("/")
 
 

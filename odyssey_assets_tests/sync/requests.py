@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from odyssey_assets.compare.checks import CheckResult
+from odyssey_assets.findings import Severity
 from odyssey_assets.model.schema import tables_in_order
 from odyssey_assets.sync.outcome import Outcome, Request, TableStatus
 from odyssey_assets.target.url import parse_target_url
@@ -38,7 +39,15 @@ def statuses(outcome: Outcome) -> dict[TableStatus, int]:
 
 
 def failures(outcome: Outcome) -> dict[tuple[str, str], CheckResult]:
-    """The checks that did not pass, by table and name."""
+    """The checks that did not pass and forbid a commit, by table and name; warnings are left out."""
     return {
-        (table.name, check.name.value): check for table in outcome.tables for check in table.checks if not check.passed
+        (table.name, check.name.value): check
+        for table in outcome.tables
+        for check in table.checks
+        if not check.passed and check.severity is Severity.ERROR
     }
+
+
+def application_rows(dumped: dict[str, list[tuple[str | None, ...]]]) -> dict[str, list[tuple[str | None, ...]]]:
+    """A dump without this project's own bookkeeping, which grows with every publication."""
+    return {name: rows for name, rows in dumped.items() if not name.startswith("odyssey_sync.")}

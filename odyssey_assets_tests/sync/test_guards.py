@@ -1,5 +1,6 @@
 """Guards: one writing run at a time, and the delete breaker."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -58,6 +59,7 @@ def test_another_schema_of_the_same_database_is_not_in_the_way(tmp_path: Path, s
     village = frozenset({"Village"})
     request = request_for(tmp_path, source, database_uri, publish=village)
     other = request_for(tmp_path, source, f"{database_uri}&schema=other", publish=village)
+    assert run(replace(request, target=parse_target_url(f"{database_uri}&schema=first"))).ok
     assert at(Phase.PROOF, request, other) == []
     assert dump(database_uri)["other.Village"] == dump(database_uri)["Village"] != []
 

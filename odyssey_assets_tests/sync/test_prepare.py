@@ -11,7 +11,7 @@ from odyssey_assets.sync.outcome import TableStatus
 from odyssey_assets.sync.run import run
 from odyssey_assets_tests.oracle import catalog, differences, dump, facts_for
 from odyssey_assets_tests.statements import prisma_sql, run_postgres, run_sqlite
-from odyssey_assets_tests.sync.requests import failures, request_for, statuses, verification
+from odyssey_assets_tests.sync.requests import application_rows, failures, request_for, statuses, verification
 
 NOTHING = {"enums": {}, "tables": {}}
 
@@ -34,7 +34,7 @@ def test_a_schema_that_is_there_is_used_beside_another_of_the_same_tables(
     assert differences(source, database_uri, schema="app") == []
     assert catalog(database_uri, "app") == facts_for(5)
     assert catalog(database_uri) == facts_for(5)
-    assert not any(rows for name, rows in dump(database_uri).items() if not name.startswith("app."))
+    assert not any(rows for name, rows in application_rows(dump(database_uri)).items() if not name.startswith("app."))
 
 
 def test_documents_become_jsonb_where_that_was_asked_for(tmp_path: Path, source: Path, database_uri: str) -> None:
@@ -122,7 +122,10 @@ def test_a_role_that_owns_its_tables_needs_nothing_more(
     tmp_path: Path, source: Path, role_uri: str, database_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(load, "REBUILD_FROM_ROWS", 5)
-    run_postgres(database_uri, "GRANT CREATE ON SCHEMA public TO few_rights")
+    run_postgres(
+        database_uri,
+        "GRANT CREATE ON SCHEMA public TO few_rights; CREATE SCHEMA odyssey_sync AUTHORIZATION few_rights",
+    )
     assert run(request_for(tmp_path, source, role_uri)).ok
     assert differences(source, database_uri) == []
     assert catalog(database_uri) == facts_for(5)
@@ -133,6 +136,7 @@ def test_a_role_that_may_only_read_and_insert_can_load_and_verify(
 ) -> None:
     monkeypatch.setattr(load, "REBUILD_FROM_ROWS", 5)
     run_postgres(database_uri, f"{prisma_sql(5)}; GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA public TO few_rights")
+    run_postgres(database_uri, "CREATE SCHEMA odyssey_sync AUTHORIZATION few_rights")
     assert run(request_for(tmp_path, source, role_uri)).ok
     assert differences(source, database_uri) == []
     assert catalog(database_uri) == facts_for(5)

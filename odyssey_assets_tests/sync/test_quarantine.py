@@ -199,6 +199,14 @@ def test_a_row_that_turns_bad_leaves_postgresql_with_its_descendants(tmp_path: P
     assert ask_postgres(uri, """SELECT count(*) FROM "User" WHERE "id" = 'User-1'""") == [(0,)]
 
 
+def test_a_new_row_under_a_parent_in_quarantine_follows_it(tmp_path: Path, source: Path, uri: str) -> None:
+    spoil(source)
+    assert carry(tmp_path, source, uri).ok
+    run_sqlite(source, """INSERT INTO "Vote" SELECT 'new', 'Feedback-0', 'User-1', 1, 1, 0""")
+    assert carry(tmp_path, source, uri, applies_changes=True).ok
+    assert ("Vote", ROWS + 1, "userId", "held_back_parent") in quarantined(uri)
+
+
 def test_verifying_accounts_for_the_quarantine_and_changes_nothing(tmp_path: Path, source: Path, uri: str) -> None:
     spoil(source)
     assert carry(tmp_path, source, uri).ok

@@ -89,6 +89,17 @@ def test_a_table_of_another_schema_is_not_reached(pair: DualRun) -> None:
     assert pair.differences() == []
 
 
+def test_a_namesake_in_another_schema_is_not_taken_for_ours(pair: DualRun) -> None:
+    run_postgres(pair.uri, f"""CREATE SCHEMA other; GRANT USAGE ON SCHEMA other TO {ROLE};
+        CREATE TABLE other."CollaborationComment" ("sessionId" text REFERENCES "CollaborationSession");
+        GRANT SELECT ON other."CollaborationComment" TO {ROLE}""")  # fmt: skip
+    pair.change(
+        """UPDATE "CollaborationComment" SET "sessionId" = 'CollaborationSession-0'""",
+        """DELETE FROM "CollaborationSession" WHERE "id" = 'CollaborationSession-3'""",
+    )
+    pair.converge()
+
+
 def test_a_table_that_may_not_be_read_counts_as_full(pair: DualRun) -> None:
     run_postgres(pair.uri, 'CREATE SCHEMA other; CREATE TABLE other.v (v text REFERENCES "Village" ON DELETE CASCADE)')
     pair.change("""UPDATE "Village" SET "name" = 'x'""")

@@ -1,0 +1,60 @@
+"""One calibration from what was asked for to the text that is printed.
+
+Belongs here: finding a server and a folder, choosing the form of the answer. Does not belong here: the trials
+(``trials``), or the command line itself (``cli``).
+"""
+
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from odyssey_assets.calibration.table import as_document, as_markdown
+from odyssey_assets.calibration.trials import calibrate
+from odyssey_assets.configuration import Settings
+from odyssey_assets.errors import EXIT_DONE, EXIT_INTEGRITY
+from odyssey_assets.target import embedded
+
+
+@dataclass(frozen=True)
+class CalibrationReport:
+    """``text`` is for stdout. The exit status is 1 where a fault was missed or a check was lit that should not be."""
+
+    text: str
+    exit_status: int
+
+
+def run_calibration(
+    settings: Settings,
+    scale: float,
+    postgres: str | None,
+    tell: Callable[[str], None],
+    *,
+    as_json: bool,
+    markdown_only: bool,
+) -> CalibrationReport:
+    """Plant every fault in databases made for it. ``tell`` is given a line before each trial.
+
+    Raises UnreachableError where there is no server, ConfigurationError where no database may be made.
+    """
+    uri = postgres or settings.postgres_url or embedded.ensure_running(settings.state_dir).uri_of("postgres")
+    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="calibration-", dir=settings.state_dir))
+    began = time.perf_counter()
+    try:
+        trials = tuple(calibrate(uri, folder, scale, tell))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    seconds = time.perf_counter() - began
+    wrong = sum(not trial.is_right for trial in trials)
+    if as_json:
+        text = json.dumps(as_document(trials, scale, seconds), ensure_ascii=False, indent=1) + "\n"
+    else:
+        text = as_markdown(trials)
+        if not markdown_only:
+            verdict = f"{wrong} are not as they must be" if wrong else "no miss and no false alarm"
+            text += f"\n{len(trials)} trials in {seconds:.0f} s: {verdict}.\n"
+    return CalibrationReport(text, EXIT_INTEGRITY if wrong else EXIT_DONE)

@@ -1,0 +1,117 @@
+"""The clean pair that faults are planted in: a sample file, and databases that were published from it by the engine.
+
+Belongs here: making, copying and removing them. Does not belong here: faults.
+"""
+
+import shutil
+import sqlite3
+import uuid
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg2
+
+from odyssey_assets.errors import ConfigurationError, IntegrityError, UnreachableError
+from odyssey_assets.model.identifiers import quoted
+from odyssey_assets.model.schema import tables_in_order
+from odyssey_assets.sample.writer import write_sample
+from odyssey_assets.sync.outcome import Outcome, Policy, Request
+from odyssey_assets.sync.run import run
+from odyssey_assets.target.url import parse_target_url, redact
+
+ALL_TABLES = frozenset(table.name for table in tables_in_order())
+_NONE: frozenset[str] = frozenset()
+
+_EDITS = (
+    """UPDATE "Feedback" SET "title" = 'Cafe' || char(769) || ' ' || "title", "spamScore" = 0.0, "body" = "body" || '.'
+       WHERE rowid = 1""",
+    """UPDATE "EmailLog" SET "messageId" = NULL WHERE rowid = 1""",
+    """UPDATE "Event" SET "payload" = '{"channel":"in-app","locale":"fr"}' WHERE rowid = 1""",
+    """UPDATE "Feature" SET "title" = 'Check-in' WHERE rowid = 1""",
+)
+"""Cells that a sample may lack and a fault needs: letters in two parts, a zero, a NULL, a document with text in it."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """``uri`` is the published database; ``folder`` keeps the snapshot it was published from."""
+
+    source: Path
+    folder: Path
+    uri: str
+
+    def verify(self, uri: str) -> Outcome:
+        """Every check of every table of one database, changing nothing."""
+        return run(self._request(uri, publish=_NONE, verify=ALL_TABLES))
+
+    def migrate(self, uri: str, *, policy: Policy = Policy.STOP) -> Outcome:
+        """The initial load into an empty database."""
+        return run(replace(self._request(uri, publish=ALL_TABLES, verify=_NONE), policy=policy))
+
+    def edited(self, folder: Path, *statements: str) -> "Pair":
+        """The same target, with a source that moved on; snapshots stay at hand."""
+        source = Path(shutil.copy(self.source, folder / f"edited-{uuid.uuid4().hex[:12]}.db"))
+        _edit(source, statements)
+        return replace(self, source=source)
+
+    def apart(self, folder: Path) -> "Pair":
+        """The same source with a folder of its own, so that its snapshots do not push the published one out."""
+        return replace(self, folder=folder)
+
+    def _request(self, uri: str, *, publish: frozenset[str], verify: frozenset[str]) -> Request:
+        return Request(
+            self.source, parse_target_url(uri), self.folder / "snapshots", self.folder / "scratch", publish, verify
+        )
+
+
+@contextmanager
+def clean_pair(admin_uri: str, folder: Path, scale: float) -> Iterator[Pair]:
+    """Write a sample and publish it into a database of its own. Raises IntegrityError where that does not succeed."""
+    source = write_sample(folder / "calibration.db", scale=scale).path
+    _edit(source, _EDITS)
+    with scratch_database(admin_uri) as uri:
+        pair = Pair(source, folder, uri)
+        outcome = pair.migrate(uri)
+        if outcome.problem is not None:
+            raise IntegrityError(outcome.problem, hint=outcome.hint)
+        yield pair
+
+
+def _edit(source: Path, statements: tuple[str, ...]) -> None:
+    with closing(sqlite3.connect(source)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+        connection.commit()
+
+
+@contextmanager
+def scratch_database(admin_uri: str, copy_of: str | None = None) -> Iterator[str]:
+    """The URI of a new database beside the one of ``admin_uri``: empty, or a copy of another; dropped at the end.
+
+    Raises UnreachableError where the server cannot be reached, ConfigurationError where no database may be made.
+    """
+    name = f"odyssey_calibration_{uuid.uuid4().hex[:12]}"
+    url = parse_target_url(admin_uri)
+    try:
+        connection = psycopg2.connect(url.uri)
+    except psycopg2.OperationalError as error:
+        said = redact(str(error), url).strip()
+        raise UnreachableError(f"PostgreSQL at {url.redacted} cannot be reached: {said}.") from None
+    template = "template0" if copy_of is None else urlsplit(copy_of).path.strip("/")
+    with closing(connection):
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            try:
+                cursor.execute(f"CREATE DATABASE {quoted(name)} TEMPLATE {quoted(template)}")
+            except psycopg2.errors.InsufficientPrivilege as error:
+                raise ConfigurationError(
+                    f"The calibration makes databases of its own, and the role may not: {error}.".strip(),
+                    hint="Name a role with CREATEDB, or leave --postgres out to use the embedded server.",
+                ) from error
+            try:
+                yield urlsplit(url.uri)._replace(path=f"/{name}").geturl()
+            finally:
+                cursor.execute(f"DROP DATABASE {quoted(name)} WITH (FORCE)")

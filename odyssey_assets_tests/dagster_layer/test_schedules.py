@@ -1,0 +1,120 @@
+"""Ticks of the schedules and of the sensor that watches the file: when they start a run, and the reason when not."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from dagster._core.test_utils import create_run_for_test, freeze_time
+
+from odyssey_assets.configuration import DualRun
+from odyssey_assets.metadata import WRITES_TAG
+from odyssey_assets.resources import OdysseyEngine
+from odyssey_assets.schedules import schedules
+from odyssey_assets.sensors import source_changed_sensor
+from odyssey_assets.waiting import SUBMITTED_WITHIN, waiting_run
+from odyssey_assets_tests.dagster_layer.conftest import materialized
+from odyssey_assets_tests.statements import run_postgres, run_sqlite
+
+RENAME = """UPDATE "Village" SET "name" = 'renamed'"""
+
+
+def tick(instance: dg.DagsterInstance, source: Path) -> dg.RunRequest | dg.SkipReason:
+    (resync,) = (each for each in schedules(DualRun()) if each.name == "resync")
+    resources = {"odyssey": OdysseyEngine(sqlite_path=str(source))}
+    with dg.build_schedule_context(instance=instance, resources=resources) as context:
+        result = resync(context)
+    assert isinstance(result, dg.RunRequest | dg.SkipReason)
+    return result
+
+
+def test_before_anything_was_published_a_run_is_asked_for(
+    instance: dg.DagsterInstance, source: Path, surroundings: str
+) -> None:
+    assert isinstance(tick(instance, source), dg.RunRequest)
+
+
+CHANGES: dict[str, Callable[[Path, str], None]] = {
+    "in SQLite": lambda source, _: run_sqlite(source, RENAME),
+    "in PostgreSQL": lambda _, uri: run_postgres(uri, RENAME),
+    "of the file's place": lambda source, _: source.unlink(),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_it_skips_with_a_reason_until_something_changed(
+    instance: dg.DagsterInstance, source: Path, surroundings: str, change: str
+) -> None:
+    assert materialized(instance, source).success
+    skipped = tick(instance, source)
+    assert isinstance(skipped, dg.SkipReason)
+    assert str(skipped.skip_message).startswith("SQLite and PostgreSQL are unchanged since publication 1 (")
+    CHANGES[change](source, surroundings)
+    assert isinstance(tick(instance, source), dg.RunRequest)
+
+
+def run_that_waits(instance: dg.DagsterInstance, status: dg.DagsterRunStatus, tags: dict[str, str] = WRITES_TAG) -> str:
+    return create_run_for_test(instance, job_name="sync", status=status, tags=tags).run_id
+
+
+@pytest.mark.parametrize("status", [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED])
+def test_runs_never_pile_up(
+    instance: dg.DagsterInstance, source: Path, surroundings: str, status: dg.DagsterRunStatus
+) -> None:
+    waiting = run_that_waits(instance, status)
+    skipped = tick(instance, source)
+    assert isinstance(skipped, dg.SkipReason)
+    assert waiting in str(skipped.skip_message)
+
+
+@pytest.mark.parametrize("status", [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.SUCCESS])
+def test_a_run_that_has_begun_is_not_waited_for(instance: dg.DagsterInstance, status: dg.DagsterRunStatus) -> None:
+    run_that_waits(instance, status)
+    assert waiting_run(instance) is None
+
+
+def test_a_waiting_run_that_only_reads_is_in_nobodys_way(instance: dg.DagsterInstance) -> None:
+    run_that_waits(instance, dg.DagsterRunStatus.QUEUED, {})
+    assert waiting_run(instance) is None
+
+
+def test_a_run_that_a_killed_daemon_never_submitted_does_not_stop_the_dual_run(instance: dg.DagsterInstance) -> None:
+    with freeze_time(datetime.now(UTC) - SUBMITTED_WITHIN - timedelta(seconds=1)):
+        run_that_waits(instance, dg.DagsterRunStatus.NOT_STARTED)
+    assert waiting_run(instance) is None
+    with freeze_time(datetime.now(UTC) - timedelta(days=7)):
+        queued = run_that_waits(instance, dg.DagsterRunStatus.QUEUED)
+    assert waiting_run(instance) == queued
+
+
+@pytest.mark.parametrize(("is_on", "expected"), [(True, "RUNNING"), (False, "STOPPED")])
+def test_they_are_off_until_the_dual_run_is_on(is_on: bool, expected: str) -> None:
+    made = {each.name: each for each in schedules(DualRun(is_on=is_on, cron="*/2 * * * *"))}
+    assert made.keys() == {"resync", "verify", "observe"}
+    assert {each.default_status.value for each in made.values()} == {expected}
+    assert made["resync"].cron_schedule == "*/2 * * * *"
+
+
+def look(instance: dg.DagsterInstance, source: Path, cursor: str | None) -> dg.SensorResult:
+    resources = {"odyssey": OdysseyEngine(sqlite_path=str(source))}
+    with dg.build_sensor_context(instance=instance, cursor=cursor, resources=resources) as context:
+        result = source_changed_sensor(DualRun(debounce_seconds=1e-9))(context)
+    assert isinstance(result, dg.SensorResult)
+    return result
+
+
+def test_the_sensor_starts_one_run_after_a_change_and_none_without(
+    instance: dg.DagsterInstance, source: Path, surroundings: str
+) -> None:
+    first = look(instance, source, None)
+    assert len(first.run_requests or []) == 1
+    second = look(instance, source, first.cursor)
+    assert (second.run_requests, str(second.skip_reason)) == (
+        [],
+        "SkipReason(skip_message='The source has not changed.')",
+    )
+    run_sqlite(source, RENAME)
+    assert len(look(instance, source, second.cursor).run_requests or []) == 1
+    run_that_waits(instance, dg.DagsterRunStatus.QUEUED)
+    assert "waits already" in str(look(instance, source, second.cursor).skip_reason)

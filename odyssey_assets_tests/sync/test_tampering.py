@@ -1,0 +1,130 @@
+"""Telling what the source did from what somebody else did to PostgreSQL: classed, named, repaired or refused."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from odyssey_assets.compare.checks import CheckResult
+from odyssey_assets.errors import EXIT_REFUSED, RefusedError
+from odyssey_assets.findings import Severity
+from odyssey_assets.sync.outcome import OnTamper, Outcome
+from odyssey_assets.target.embedded import EmbeddedServer
+from odyssey_assets_tests.oracle import dump
+from odyssey_assets_tests.statements import run_postgres
+from odyssey_assets_tests.sync.dual_run import DualRun, Template, copied, published_template
+from odyssey_assets_tests.sync.ordinary_role import ordinary_role
+
+SOURCE_EDIT = """UPDATE "Badge" SET "name" = 'by the application' WHERE "id" = 'Badge-1'"""
+TARGET_EDIT = """UPDATE "Badge" SET "name" = 'by somebody' WHERE "id" = 'Badge-2'"""
+
+
+@pytest.fixture(scope="module")
+def template(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Template]:
+    with ordinary_role(server), published_template(server, tmp_path_factory.mktemp("template")) as published:
+        yield published
+
+
+@pytest.fixture
+def pair(template: Template, tmp_path: Path) -> Iterator[DualRun]:
+    with copied(template, tmp_path) as made:
+        yield made
+
+
+def verdict(outcome: Outcome, table: str = "Badge") -> CheckResult:
+    assert outcome.problem is None
+    (found,) = (
+        check for each in outcome.tables if each.name == table for check in each.checks if check.name == "tampering"
+    )
+    return found
+
+
+def failed_tables(outcome: Outcome) -> set[str]:
+    return {table.name for table in outcome.tables if not verdict(outcome, table.name).passed}
+
+
+def test_nothing_and_lag_are_no_tampering(pair: DualRun) -> None:
+    assert failed_tables(pair.sync()) == set()
+    pair.change(SOURCE_EDIT)
+    outcome = pair.sync()
+    assert failed_tables(outcome) == set()
+    assert "nobody changed it since publication" in verdict(outcome).detail
+
+
+def test_every_tampered_row_is_named_with_the_transaction_and_repaired(pair: DualRun) -> None:
+    with psycopg.connect(pair.uri) as intruder:
+        intruder.execute(TARGET_EDIT)
+        intruder.execute("""INSERT INTO "Badge" SELECT 'Badge-new', 'new key', name, description, tier, category,
+            "iconUrl", requirement, points, "createdAt", "updatedAt" FROM "Badge" WHERE id = 'Badge-0'""")
+        (writer,) = intruder.execute("SELECT pg_current_xact_id()::text").fetchone() or ("",)
+    outcome = pair.sync()
+    found = verdict(outcome)
+    assert failed_tables(outcome) == {"Badge"}
+    assert (found.passed, found.severity, found.differences) == (False, Severity.WARNING, 2)
+    assert {(each.key["id"], each.column, each.kind.value) for each in found.listed} == {
+        ("Badge-2", "name", "changed"), ("Badge-new", None, "extra")}  # fmt: skip
+    assert all(each.note.startswith(f"transaction {writer}") for each in found.listed)
+    assert "0 rows deleted, 1 inserted, 1 updated" in found.detail
+    assert pair.differences() == []
+    assert failed_tables(pair.sync()) == set()
+
+
+def test_a_row_deleted_in_postgresql_comes_back_and_is_named(pair: DualRun) -> None:
+    run_postgres(pair.uri, """DELETE FROM "Badge" WHERE id = 'Badge-3'""")
+    found = verdict(pair.sync())
+    assert ("Badge-3", "missing") in {(each.key["id"], each.kind.value) for each in found.listed}
+    assert pair.differences() == []
+
+
+def test_when_both_sides_moved_only_the_tampered_row_counts(pair: DualRun) -> None:
+    pair.change(SOURCE_EDIT)
+    run_postgres(pair.uri, TARGET_EDIT)
+    outcome = pair.sync()
+    found = verdict(outcome)
+    assert (found.passed, found.differences) == (False, 1)
+    assert [each.key["id"] for each in found.listed] == ["Badge-2"]
+    assert [table.updated for table in outcome.tables if table.name == "Badge"] == [2]
+    assert pair.differences() == []
+
+
+@pytest.mark.parametrize("loss", ["gone", "cut short"])
+def test_without_the_published_snapshot_both_cannot_be_told_apart(pair: DualRun, loss: str) -> None:
+    pair.change(SOURCE_EDIT)
+    run_postgres(pair.uri, TARGET_EDIT)
+    for snapshot in (pair.folder / "snapshots").glob("snapshot-*.db"):
+        if loss == "gone":
+            snapshot.unlink()
+        else:
+            snapshot.write_bytes(snapshot.read_bytes()[:8192])
+    found = verdict(pair.sync())
+    assert (found.passed, "cannot be told apart" in found.detail) == (False, True)
+    assert pair.differences() == []
+
+
+def test_a_lost_ledger_is_said_and_converges_all_the_same(pair: DualRun) -> None:
+    run_postgres(pair.uri, f"TRUNCATE odyssey_sync.publication, odyssey_sync.published_table; {TARGET_EDIT}")
+    outcome = pair.sync()
+    found = verdict(outcome)
+    assert (found.passed, "has no entry in the ledger" in found.detail) == (False, True)
+    assert pair.differences() == []
+    assert failed_tables(pair.sync()) == set()
+
+
+def test_a_change_that_was_taken_back_is_none(pair: DualRun) -> None:
+    run_postgres(pair.uri, TARGET_EDIT)
+    run_postgres(pair.uri, """UPDATE "Badge" SET "name" = 'name 2' WHERE "id" = 'Badge-2'""")
+    assert failed_tables(pair.sync()) == set()
+
+
+def test_asked_to_stop_it_refuses_names_the_tables_and_changes_nothing(pair: DualRun) -> None:
+    pair.change(SOURCE_EDIT)
+    run_postgres(pair.uri, f"""{TARGET_EDIT}; UPDATE "Village" SET "name" = 'by somebody'""")
+    before = dump(pair.uri)
+    with pytest.raises(RefusedError, match=r"Badge, Village") as refused:
+        pair.sync(on_tamper=OnTamper.STOP)
+    assert refused.value.exit_status == EXIT_REFUSED
+    assert dump(pair.uri) == before
+    pair.sync(on_tamper=OnTamper.REPAIR)
+    assert pair.differences() == []
+    assert pair.sync(on_tamper=OnTamper.STOP).problem is None
