@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import adbc_driver_manager
 import pyarrow as pa
 
 from odyssey_assets.compare.differences import Comparison, DifferenceKind
@@ -121,7 +122,8 @@ def source_comparison(
     """The snapshot compared with what was published last, from the rows on changed pages alone.
 
     None where that is not possible: the entry does not describe these columns, rows were held back, pages cannot tell,
-    too many rows are concerned, or one of them cannot be carried, which a full reading must name.
+    the old snapshot is damaged, too many rows are concerned, or one of them cannot be carried, which a full reading
+    must name.
     """
     is_described = entry.columns == table.column_names and entry.source_digest is not None and not entry.held_rows
     if not is_described or not session.source.tables[table.name].has_rowid or not table.is_key_unique:
@@ -147,7 +149,11 @@ def _compare_rows(
 ) -> Comparison | None:
     assert entry.source_digest is not None
     new = _rows(session.snapshot.path, table, rowids)
-    old = _rows(snapshot_path(session.request.snapshot_dir, entry.snapshot_id), table, rowids)
+    try:
+        old = _rows(snapshot_path(session.request.snapshot_dir, entry.snapshot_id), table, rowids)
+    except (adbc_driver_manager.Error, pa.ArrowException, OSError):
+        # A copy on disk for weeks may get damaged, and must not stop every sync from then on.
+        return None
     if new is None or old is None:
         return None
     keyed = compare_by_key(

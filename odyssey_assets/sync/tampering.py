@@ -15,7 +15,7 @@ from odyssey_assets.findings import Severity
 from odyssey_assets.model.carried import CarriedTable
 from odyssey_assets.model.identifiers import quoted
 from odyssey_assets.source.reader import read_table as read_source
-from odyssey_assets.source.snapshot import snapshot_path
+from odyssey_assets.source.snapshot import quick_check, snapshot_path
 from odyssey_assets.source.survey import survey_table
 from odyssey_assets.sync.ledger import LedgerEntry, read_ledger
 from odyssey_assets.sync.outcome import TableOutcome, TableStatus
@@ -142,7 +142,7 @@ def _compare_with_published(session: Session, table: CarriedTable, entry: Ledger
     """The target against the snapshot it was published from; None where that is not at hand or not comparable."""
     old = snapshot_path(session.request.snapshot_dir, entry.snapshot_id)
     is_at_hand = old.exists() and old.stat().st_size == entry.snapshot_bytes
-    if not is_at_hand or entry.held_rows or entry.columns != table.column_names:
+    if not is_at_hand or entry.held_rows or entry.columns != table.column_names or quick_check(old):
         return None
     rows = (batch.rows for batch in read_source(old, table, survey_table(old, table.name, table.kinds)))
     return compare_rows(

@@ -12,6 +12,7 @@ import dagster as dg
 import pytest
 
 from odyssey_assets.assets import odyssey_tables
+from odyssey_assets.compare.checks import CheckName
 from odyssey_assets.configuration import ENV_DAGSTER_POSTGRES, ENV_POSTGRES, ENV_SQLITE, ENV_STATE_DIR
 from odyssey_assets.instance import ENV_DAGSTER_STORAGE
 from odyssey_assets.resources import OdysseyEngine
@@ -20,7 +21,7 @@ from odyssey_assets.source_assets import sqlite_database
 from odyssey_assets_tests.oracle_catalog import FACTS_DIR
 
 FACTS: dict[str, Any] = json.loads((FACTS_DIR / "schema_v5.json").read_text(encoding="utf-8"))["tables"]
-CHECKS = {"row_count", "nulls", "foreign_keys", "rows_equal", "quarantine", "tampering"}
+CHECKS = set(CheckName)
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 

@@ -25,6 +25,10 @@ def verdict(**parts: object) -> CheckResult:
     return CheckResult(**{**usual, **parts})  # type: ignore[arg-type]
 
 
+def test_the_four_that_prove_a_table_equal_are_among_the_checks() -> None:
+    assert {"row_count", "nulls", "foreign_keys", "rows_equal"} < CHECKS
+
+
 def test_every_table_has_every_check() -> None:
     found = {(spec.asset_key.to_user_string(), spec.name) for spec in odyssey_tables.check_specs}
     assert found == {(table, check) for table in FACTS for check in CHECKS}

@@ -25,9 +25,7 @@ def observe(instance: dg.DagsterInstance, source: Path) -> dg.ExecuteInProcessRe
         jobs=[dg.define_asset_job("observe", selection=dg.AssetSelection.assets(*observe_sqlite.keys))],
         resources={"odyssey": OdysseyEngine(sqlite_path=str(source))},
     )
-    job = definitions.get_job_def("observe") if hasattr(definitions, "get_job_def") else None
-    assert job is not None
-    result = job.execute_in_process(instance=instance, run_config=QUIET)
+    result = definitions.resolve_job_def("observe").execute_in_process(instance=instance, run_config=QUIET)
     assert result.success
     return result
 

@@ -24,7 +24,7 @@ SYNCS_UNDER_FIRE = 8
 RENAME = """UPDATE "Village" SET "name" = 'renamed' WHERE "id" = 'Village-1'"""
 GROW = """INSERT INTO "Village" ("id", "name", "createdAt", "updatedAt")
     SELECT 'v' || hex(randomblob(8)), hex(randomblob(400)), 1, 2"""
-SHRINK = """DELETE FROM "Village" WHERE rowid = (SELECT max(rowid) FROM "Village" WHERE "id" LIKE 'v%')"""
+SHRINK = """DELETE FROM "Village" WHERE rowid = (SELECT max(rowid) FROM "Village" WHERE "id" GLOB 'v*')"""
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,8 @@ from odyssey_assets.source.fingerprint import fingerprint
 from odyssey_assets.sync.observe import unchanged_since
 from odyssey_assets.sync.run import run
 from odyssey_assets.target.embedded import EmbeddedServer
-from odyssey_assets_tests.end_to_end.random_edits import edit_postgres, edit_sqlite, new_source, tampering
+from odyssey_assets_tests.end_to_end.edited_databases import new_source, tampering
+from odyssey_assets_tests.end_to_end.random_edits import edit_postgres, edit_sqlite
 from odyssey_assets_tests.oracle import differences
 from odyssey_assets_tests.statements import ask_postgres, run_postgres
 from odyssey_assets_tests.sync.ordinary_role import as_role, ordinary_role, owned_database
