@@ -272,16 +272,10 @@ def benchmark(
 @reporting
 def calibrate(scale: float, postgres: str | None, markdown_only: bool, as_json: bool, debug: bool) -> int:
     """Plant one fault after another in databases made for it, and see which checks tell of each."""
-    from odyssey_assets.calibration.command import run_calibration
+    from odyssey_assets.calibration.command import CalibrationOptions, run_calibration
 
-    report = run_calibration(
-        settings_from_environment(),
-        scale,
-        postgres,
-        lambda line: click.echo(line, err=True),
-        as_json=as_json,
-        markdown_only=markdown_only,
-    )
+    options = CalibrationOptions(scale, postgres, as_json, markdown_only)
+    report = run_calibration(settings_from_environment(), options, lambda line: click.echo(line, err=True))
     click.echo(report.text, nl=False)
     return report.exit_status
 

@@ -20,6 +20,16 @@ from odyssey_assets.target import embedded
 
 
 @dataclass(frozen=True)
+class CalibrationOptions:
+    """``scale`` is the sample's; ``markdown_only`` leaves out everything that differs from one run to the next."""
+
+    scale: float = 0.1
+    postgres: str | None = None
+    as_json: bool = False
+    markdown_only: bool = False
+
+
+@dataclass(frozen=True)
 class CalibrationReport:
     """``text`` is for stdout. The exit status is 1 where a fault was missed or a check was lit that should not be."""
 
@@ -27,34 +37,26 @@ class CalibrationReport:
     exit_status: int
 
 
-def run_calibration(
-    settings: Settings,
-    scale: float,
-    postgres: str | None,
-    tell: Callable[[str], None],
-    *,
-    as_json: bool,
-    markdown_only: bool,
-) -> CalibrationReport:
+def run_calibration(settings: Settings, options: CalibrationOptions, tell: Callable[[str], None]) -> CalibrationReport:
     """Plant every fault in databases made for it. ``tell`` is given a line before each trial.
 
     Raises UnreachableError where there is no server, ConfigurationError where no database may be made.
     """
-    uri = postgres or settings.postgres_url or embedded.ensure_running(settings.state_dir).uri_of("postgres")
+    uri = options.postgres or settings.postgres_url or embedded.ensure_running(settings.state_dir).uri_of("postgres")
     settings.state_dir.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="calibration-", dir=settings.state_dir))
     began = time.perf_counter()
     try:
-        trials = tuple(calibrate(uri, folder, scale, tell))
+        trials = tuple(calibrate(uri, folder, options.scale, tell))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     seconds = time.perf_counter() - began
     wrong = sum(not trial.is_right for trial in trials)
-    if as_json:
-        text = json.dumps(as_document(trials, scale, seconds), ensure_ascii=False, indent=1) + "\n"
+    if options.as_json:
+        text = json.dumps(as_document(trials, options.scale, seconds), ensure_ascii=False, indent=1) + "\n"
     else:
         text = as_markdown(trials)
-        if not markdown_only:
+        if not options.markdown_only:
             verdict = f"{wrong} are not as they must be" if wrong else "no miss and no false alarm"
             text += f"\n{len(trials)} trials in {seconds:.0f} s: {verdict}.\n"
     return CalibrationReport(text, EXIT_INTEGRITY if wrong else EXIT_DONE)

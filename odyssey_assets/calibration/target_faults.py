@@ -56,9 +56,15 @@ def _plant_rows(cursor: extensions.cursor, fault: RowFault) -> Planted:
     changed = new_values(fault, _values(cursor, fault))
     for key, value in changed.items():
         cursor.execute(
-            f"UPDATE {quoted(fault.table)} SET {quoted(fault.column)} = %s WHERE {quoted('id')} = %s", (value, key)
+            f"UPDATE {quoted(fault.table)} SET {quoted(fault.column)} = %s WHERE {quoted('id')} = %s",
+            (_exact(value), key),
         )
     return Planted(tuple(changed), fault.column)
+
+
+def _exact(value: Any) -> Any:
+    """A float as text, for a bare -0.0 is a number without a sign to PostgreSQL."""
+    return repr(value) if isinstance(value, float) else value
 
 
 def new_values(fault: RowFault, values: Mapping[str, Any]) -> dict[str, Any]:
