@@ -9,20 +9,27 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import adbc_driver_manager
 import adbc_driver_sqlite.dbapi as adbc_sqlite
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from odyssey_assets.errors import IntegrityError
 from odyssey_assets.model.carried import CarriedTable
 from odyssey_assets.model.identifiers import quoted
 from odyssey_assets.model.kinds import CANONICAL_TYPE
-from odyssey_assets.source.snapshot import read_only_uri
+from odyssey_assets.source.snapshot import open_snapshot, read_only_uri
 from odyssey_assets.source.survey import LEGAL_CLASSES, USUAL_CLASS, ColumnSurvey, TableSurvey
 from odyssey_assets.source.values import MISFIT_PART, Misfit, convert_column
 
 BATCH_ROWS = 16_384
 """Rows of a record batch: of 4 k to 64 k the fastest within noise, and at 1 kB a row still only 16 MB."""
+
+BATCH_BYTES = 32 * 2**20
+"""About so much of text may be in one batch; Arrow's string arrays end at 2 GB."""
+_FEWEST_BATCH_ROWS = 16
+_ROWS_WEIGHED = 100
 
 ROWID = "#rowid"
 
@@ -56,15 +63,39 @@ def read_table(
     sql = _select_sql(table, parts_by_column, with_rowids=with_rowids)
     if only is not None:
         sql += f" WHERE rowid IN (SELECT value FROM json_each('{json.dumps(only.tolist())}'))"
-    with adbc_sqlite.connect(read_only_uri(snapshot, immutable=True)) as connection, connection.cursor() as cursor:
-        cursor.adbc_statement.set_options(**{"adbc.sqlite.query.batch_rows": str(BATCH_ROWS)})
-        cursor.execute(sql)
-        is_first = True
-        for raw in cursor.fetch_record_batch():
-            batch = raw.slice(1) if is_first else raw
-            is_first = False
-            if batch.num_rows:
-                yield _convert_batch(batch, table, parts_by_column, schema)
+    is_first = True
+    for raw in _raw_batches(snapshot, sql, _batch_rows(snapshot, table)):
+        batch = raw.slice(1) if is_first else raw
+        is_first = False
+        if batch.num_rows:
+            yield _convert_batch(batch, table, parts_by_column, schema)
+
+
+def _raw_batches(snapshot: Path, sql: str, batch_rows: int) -> Iterator[pa.RecordBatch]:
+    """Raises IntegrityError where the file is damaged below what SQLite's catalog shows."""
+    try:
+        with adbc_sqlite.connect(read_only_uri(snapshot, immutable=True)) as connection, connection.cursor() as cursor:
+            cursor.adbc_statement.set_options(**{"adbc.sqlite.query.batch_rows": str(batch_rows)})
+            cursor.execute(sql)
+            yield from cursor.fetch_record_batch()
+    except (adbc_driver_manager.Error, OSError) as error:
+        raise IntegrityError(
+            f"The SQLite file cannot be read to its end: {error}.",
+            hint="Run odyssey preflight; restore the file from a backup if it is damaged.",
+        ) from error
+
+
+def _batch_rows(snapshot: Path, table: CarriedTable) -> int:
+    """Fewer rows a batch where rows are wide, judged by some of them from all over the table."""
+    sizes = " + ".join(f"coalesce(length(CAST({quoted(name)} AS BLOB)), 0)" for name in table.column_names)
+    name = quoted(table.name)
+    with open_snapshot(snapshot) as connection:
+        (last,) = connection.execute(f"SELECT max(rowid) FROM {name}").fetchone()
+        places = list(range(1, (last or 0) + 1, max(1, (last or 0) // _ROWS_WEIGHED)))
+        (bytes_a_row,) = connection.execute(
+            f"SELECT avg({sizes}) FROM {name} WHERE rowid IN (SELECT value FROM json_each(?))", (json.dumps(places),)
+        ).fetchone()
+    return max(_FEWEST_BATCH_ROWS, min(BATCH_ROWS, int(BATCH_BYTES / max(bytes_a_row or 1, 1))))
 
 
 def _parts(column: ColumnSurvey) -> dict[str, str]:

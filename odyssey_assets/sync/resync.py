@@ -86,9 +86,6 @@ def _find_differences(
         # Rows that refer to those held back may be anywhere.
         quick, facts = {}, {}
         examined = survey_and_examine(session, catalog, tables)
-    if quick and examined.objections:
-        # Rows of the other tables may refer to those held back.
-        quick, examined = {}, survey_and_examine(session, catalog, tables)
     session = replace(examined.session, source_facts={**facts, **examined.session.source_facts})
     resync = Resync(session, catalog, tables, quick, examined.surveys, examined.objections, digests, folder)
     with session.phase(Phase.COMPARE):

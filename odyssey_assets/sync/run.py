@@ -3,12 +3,13 @@
 Belongs here: the order of the steps and the one transaction around them. Does not belong here: the steps themselves.
 """
 
+import sqlite3
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from odyssey_assets.compare.pairing import Pairing
-from odyssey_assets.errors import ConfigurationError, RefusedError
+from odyssey_assets.errors import ConfigurationError, IntegrityError, RefusedError
 from odyssey_assets.model.carried import CarriedTable
 from odyssey_assets.progress import OnProgress, Phase, Progress
 from odyssey_assets.source.inspection import SourceCatalog, count_rows, inspect_source
@@ -36,6 +37,16 @@ def run(request: Request, on_progress: OnProgress = lambda _: None) -> Outcome:
     Returns an outcome that is not ok when something differs; then nothing was committed. Raises OdysseyError when no
     verdict was reached, in which case nothing was committed either.
     """
+    try:
+        return _run(request, on_progress)
+    except sqlite3.DatabaseError as error:
+        raise IntegrityError(
+            f"The SQLite file is damaged: {error}.",
+            hint="Run odyssey preflight for what can be told; restore the file from a backup. Nothing was changed.",
+        ) from error
+
+
+def _run(request: Request, on_progress: OnProgress) -> Outcome:
     seconds: dict[str, float] = {}
     is_writing = bool(request.publish)
     with connect(request.target, read_only=not is_writing) as connection:

@@ -7,7 +7,7 @@ has the source moved on since? That is a number, and no failure.
 Belongs here: which question is put to what. Does not belong here: comparing (``prove``), or the transaction (``run``).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from odyssey_assets.compare.checks import COMPARED
@@ -15,7 +15,7 @@ from odyssey_assets.compare.differences import Comparison
 from odyssey_assets.model.carried import CarriedTable
 from odyssey_assets.progress import Phase
 from odyssey_assets.source.inspection import inspect_source
-from odyssey_assets.source.snapshot import Snapshot, kept_snapshot
+from odyssey_assets.source.snapshot import Snapshot, kept_snapshot, quick_check
 from odyssey_assets.sync.delta import page_changes, source_comparison
 from odyssey_assets.sync.examine import examine, survey_tables
 from odyssey_assets.sync.ledger import LedgerEntry, read_ledger
@@ -44,9 +44,7 @@ def verify_tables(
     with session.phase(Phase.SURVEY):
         changes_since = page_changes(session, ledger.values())
         session = replace(session, source_facts=facts_since(session, tables, ledger, changes_since))
-    snapshots = {
-        entry.snapshot_id: kept_snapshot(session.request.snapshot_dir, entry.snapshot_id) for entry in ledger.values()
-    }
+    snapshots = _sound_snapshots(session, ledger.values())
     groups: dict[str | None, list[CarriedTable]] = {}
     outcomes: dict[str, TableOutcome] = {}
     for table in tables:
@@ -61,6 +59,17 @@ def verify_tables(
         published = None if identity is None else snapshots[identity]
         outcomes |= _by_snapshot(session, catalog, tuple(members), published, ledger)
     return check_tampering(session, _with_lag(session, tables, outcomes, ledger, changes_since))
+
+
+def _sound_snapshots(session: Session, entries: Iterable[LedgerEntry]) -> dict[str, Snapshot | None]:
+    """The published snapshots by id; None where one is gone or no longer sound."""
+    bytes_by_snapshot = {entry.snapshot_id: entry.snapshot_bytes for entry in entries}
+    found: dict[str, Snapshot | None] = {}
+    for identity, size_bytes in bytes_by_snapshot.items():
+        kept = kept_snapshot(session.request.snapshot_dir, identity)
+        is_sound = kept is not None and kept.bytes == size_bytes and not quick_check(kept.path)
+        found[identity] = kept if is_sound else None
+    return found
 
 
 def _by_snapshot(

@@ -9,7 +9,7 @@ import pytest
 from odyssey_assets import __version__
 from odyssey_assets.compare.checks import CheckName
 from odyssey_assets.configuration import ENV_POSTGRES, ENV_SQLITE
-from odyssey_assets_tests.command_line.conftest import SOME, assert_refused, document, odyssey
+from odyssey_assets_tests.command_line.conftest import SOME, document, odyssey
 from odyssey_assets_tests.oracle import differences, dump, facts_for
 from odyssey_assets_tests.statements import ask_postgres, run_postgres
 

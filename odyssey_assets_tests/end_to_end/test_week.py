@@ -1,4 +1,4 @@
-"""A week of dual run in about a minute: ticks of the schedule, random edits on both sides, nights without any."""
+"""A week of dual run, played fast: ticks of the schedule, random edits on both sides, nights without any."""
 
 import os
 import random
