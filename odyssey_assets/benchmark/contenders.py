@@ -22,6 +22,14 @@ CONTENDERS: tuple[Contender, ...] = (
         engine.migrate,
     ),
     Contender(
+        "resync",
+        (
+            Measure("resync_nothing", "odyssey: re-sync, nothing changed, snapshot left out", "migrate"),
+            Measure("resync_few", "odyssey: re-sync, 0.1 % of the rows changed", "migrate"),
+        ),
+        engine.resync,
+    ),
+    Contender(
         "pgloader",
         (Measure("pgloader", "pgloader: no keys, no indexes, dates left as they are", "limit"),),
         pgloader.load,

@@ -9,6 +9,8 @@ from odyssey_assets.calibration.trials import Series, Trial
 from odyssey_assets.compare.checks import CheckName
 
 LIT = "●"
+UNCERTAIN = "○"
+"""May or may not be lit by the fault; both are as it must be."""
 WRONG = "**wrong**"
 
 
@@ -50,14 +52,20 @@ def _lines(trials: Iterable[Trial]) -> list[str]:
     heads = ["fault", "place", *(name.value for name in CheckName), "run refused", "as it must be"]
     lines = [_row(heads), _row(["---"] * len(heads))]
     for trial in trials:
-        marks = [LIT if name in trial.lit else "" for name in CheckName]
+        marks = [_mark(trial, name) for name in CheckName]
         refused = LIT if trial.is_refused else ""
         lines.append(_row([trial.fault, trial.place, *marks, refused, "yes" if trial.is_right else _wrong(trial)]))
     return lines
 
 
+def _mark(trial: Trial, check: CheckName) -> str:
+    if check in trial.uncertain:
+        return UNCERTAIN
+    return LIT if check in trial.lit else ""
+
+
 def _wrong(trial: Trial) -> str:
-    reasons = [f"expected {', '.join(_in_order(trial.expected)) or 'nothing'}"] * (trial.lit != trial.expected)
+    reasons = [f"expected {', '.join(_in_order(trial.expected)) or 'nothing'}"] * (not trial.is_lit_right)
     reasons += [f"also {', '.join(trial.elsewhere)}"] * bool(trial.elsewhere)
     reasons += ["the place is not named"] * (not trial.is_named)
     reasons += ["refused or not, against expectation"] * (trial.is_refused != trial.expects_refusal)

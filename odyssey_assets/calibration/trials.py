@@ -63,12 +63,18 @@ class Trial:
     expects_refusal: bool = False
     is_refused: bool = False
     is_committed: bool = False
+    uncertain: Checks = frozenset()
+
+    @property
+    def is_lit_right(self) -> bool:
+        """Every check that must tell does, and no other but those that may."""
+        return self.expected <= self.lit <= self.expected | self.uncertain
 
     @property
     def is_right(self) -> bool:
         """No miss, no false alarm, the place named, and nothing wrong committed."""
-        is_as_expected = (self.lit, self.elsewhere, self.is_refused) == (self.expected, (), self.expects_refusal)
-        return is_as_expected and self.is_named and not self.is_committed
+        is_as_expected = (self.elsewhere, self.is_refused) == ((), self.expects_refusal)
+        return self.is_lit_right and is_as_expected and self.is_named and not self.is_committed
 
 
 def calibrate(admin_uri: str, folder: Path, scale: float, tell: Tell) -> Iterator[Trial]:
@@ -122,6 +128,7 @@ def target_trial(admin_uri: str, pair: Pair, fault: RowFault | SchemaFault, seri
         _lit(outcome, fault.table),
         _failing(outcome, but=fault.table),
         is_named,
+        uncertain=fault.uncertain if isinstance(fault, RowFault) else frozenset(),
     )
 
 

@@ -72,13 +72,26 @@ def test_a_check_that_went_blind_makes_the_calibration_fail(admin_uri: str, tmp_
         (CAUGHT, True),
         (replace(CAUGHT, lit=frozenset()), False),
         (replace(CAUGHT, lit=CAUGHT.lit | {CheckName.SCHEMA}), False),
+        (replace(CAUGHT, lit=CAUGHT.lit | {CheckName.SCHEMA}, uncertain=frozenset({CheckName.SCHEMA})), True),
+        (replace(CAUGHT, uncertain=frozenset({CheckName.SCHEMA})), True),
         (replace(CAUGHT, elsewhere=("Vote.nulls",)), False),
         (replace(CAUGHT, is_named=False), False),
         (replace(CAUGHT, is_refused=True), False),
         (replace(CAUGHT, expects_refusal=True), False),
         (replace(CAUGHT, is_committed=True), False),
     ],
-    ids=["as expected", "missed", "more checks", "other tables", "not named", "refused", "not refused", "committed"],
+    ids=[
+        "as expected",
+        "missed",
+        "more checks",
+        "one that may",
+        "one that may not",
+        "other tables",
+        "not named",
+        "refused",
+        "not refused",
+        "committed",
+    ],
 )
 def test_a_trial_is_right_only_when_all_of_it_is(trial: Trial, is_right: bool) -> None:
     assert trial.is_right is is_right
