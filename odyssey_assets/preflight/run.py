@@ -9,9 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import adbc_driver_manager
-
 from odyssey_assets.compare.pairing import pair
+from odyssey_assets.errors import IntegrityError
 from odyssey_assets.findings import Finding, Severity
 from odyssey_assets.model.carried import CarriedTable
 from odyssey_assets.preflight.parity import harmless_differences, parity_findings
@@ -111,7 +110,7 @@ def _look_at_rows(
             surveys = {survey.table: survey for survey in found}
         on_progress(Progress(Phase.PREFLIGHT))
         examination = examine_source(snapshot, source, target, tables, surveys, on_progress)
-    except (sqlite3.DatabaseError, adbc_driver_manager.Error):
+    except (sqlite3.DatabaseError, IntegrityError):
         damage = damage_findings(snapshot)
         if not damage:
             raise

@@ -5,6 +5,7 @@ Does not belong here: deciding what values mean (``values``), or counting them (
 """
 
 import json
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,16 +80,27 @@ def _raw_batches(snapshot: Path, sql: str, batch_rows: int) -> Iterator[pa.Recor
             cursor.execute(sql)
             yield from cursor.fetch_record_batch()
     except (adbc_driver_manager.Error, OSError) as error:
-        raise IntegrityError(
-            f"The SQLite file cannot be read to its end: {error}.",
-            hint="Run odyssey preflight; restore the file from a backup if it is damaged.",
-        ) from error
+        raise _unreadable(error) from error
+
+
+def _unreadable(error: Exception) -> IntegrityError:
+    return IntegrityError(
+        f"The SQLite file cannot be read to its end: {error}.",
+        hint="Run odyssey preflight; restore the file from a backup if it is damaged.",
+    )
 
 
 def _batch_rows(snapshot: Path, table: CarriedTable) -> int:
     """Fewer rows a batch where rows are wide, judged by some of them from all over the table."""
     sizes = " + ".join(f"coalesce(length(CAST({quoted(name)} AS BLOB)), 0)" for name in table.column_names)
     name = quoted(table.name)
+    try:
+        return _rows_for_width(snapshot, name, sizes)
+    except sqlite3.DatabaseError as error:
+        raise _unreadable(error) from error
+
+
+def _rows_for_width(snapshot: Path, name: str, sizes: str) -> int:
     with open_snapshot(snapshot) as connection:
         (last,) = connection.execute(f"SELECT max(rowid) FROM {name}").fetchone()
         places = list(range(1, (last or 0) + 1, max(1, (last or 0) // _ROWS_WEIGHED)))

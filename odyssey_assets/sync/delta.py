@@ -13,13 +13,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import adbc_driver_manager
 import pyarrow as pa
 
 from odyssey_assets.compare.differences import Comparison, DifferenceKind
 from odyssey_assets.compare.digest import ContentDigest
 from odyssey_assets.compare.keyed import compare_by_key
 from odyssey_assets.compare.rows import LISTED_DIFFERENCES, comparable
+from odyssey_assets.errors import IntegrityError
 from odyssey_assets.model.carried import CarriedTable
 from odyssey_assets.model.identifiers import quoted
 from odyssey_assets.preflight.changed_keys import refers_to_gone, refers_to_nothing
@@ -151,7 +151,7 @@ def _compare_rows(
     new = _rows(session.snapshot.path, table, rowids)
     try:
         old = _rows(snapshot_path(session.request.snapshot_dir, entry.snapshot_id), table, rowids)
-    except (adbc_driver_manager.Error, pa.ArrowException, OSError):
+    except (IntegrityError, pa.ArrowException):
         # A copy on disk for weeks may get damaged, and must not stop every sync from then on.
         return None
     if new is None or old is None:
