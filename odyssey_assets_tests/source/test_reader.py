@@ -176,7 +176,8 @@ def test_a_stream_left_unread_closes_the_file(files: Files, monkeypatch: pytest.
 ROWS = st.tuples(
     st.none() | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00")),
     st.none() | st.integers(-(2**63), 2**63 - 1),
-    st.none() | st.floats(allow_nan=False),
+    # SQLite itself keeps -0.0 in a REAL column as 0.0.
+    st.none() | st.floats(allow_nan=False).map(lambda number: number or 0.0),
     st.none() | st.booleans(),
     st.none() | st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31)).map(lambda at: at.replace(microsecond=0)),
 )
