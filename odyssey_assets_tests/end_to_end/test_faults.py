@@ -3,6 +3,7 @@
 docs/reliability.md lists every fault with its outcome.
 """
 
+import contextlib
 import os
 import random
 import signal
@@ -126,10 +127,11 @@ def test_a_server_killed_in_the_middle_comes_back_as_it_was(
             if progress.phase is phase and not progress.table:
                 kill_server(server, with_children=with_children)
 
-        with pytest.raises(UnreachableError):
+        # A backend outlives its postmaster for a moment, and may just get its commit through.
+        with contextlib.suppress(UnreachableError):
             run(request, kill)
         assert ensure_running(state_dir, FAST_SETTINGS).port == server.port
-        assert dump(uri) == before
+        assert dump(uri) == before or differences(source, uri) == []
         assert run(request).ok
         assert differences(source, uri) == []
 
