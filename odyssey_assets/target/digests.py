@@ -1,7 +1,8 @@
 """PostgreSQL's own digest of a table: rows, and the sum of the server's 64-bit hash of each row.
 
 It is computed inside the server at several times the speed of reading the rows, and tells whether anybody changed the
-table since it was published. It cannot see a -0.0 that became 0.0, which hash alike.
+table since it was published. It cannot see a -0.0 that became 0.0, which hash alike. The hash of a row is hashed once
+more, since PostgreSQL's is linear in its columns: of cells swapped between rows a plain sum misses most (44 of 60).
 
 Belongs here: the digest of whole tables and of chosen rows. Does not belong here: keeping it (``sync.ledger``).
 """
@@ -12,6 +13,8 @@ from adbc_driver_manager.dbapi import Connection
 
 from odyssey_assets.model.identifiers import quoted
 from odyssey_assets.target.connection import query
+
+_TOTAL = "coalesce(sum(hashint8extended(hash_record_extended(live, 0), 0)), 0)::text"
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ def table_digest(connection: Connection, schema: str, table: str) -> TargetDiges
     name = f"{quoted(schema)}.{quoted(table)}"
     (row,) = query(
         connection,
-        f"SELECT count(*) AS rows, coalesce(sum(hash_record_extended(live, 0)), 0)::text AS total FROM {name} live",
+        f"SELECT count(*) AS rows, {_TOTAL} AS total FROM {name} live",
     )
     return TargetDigest(int(str(row["rows"])), int(str(row["total"])))
 
@@ -42,7 +45,6 @@ def chosen_rows_digest(
     same = " AND ".join(f"live.{quoted(column)} = chosen.{quoted(column)}" for column in key)
     (row,) = query(
         connection,
-        f"SELECT count(*) AS rows, coalesce(sum(hash_record_extended(live, 0)), 0)::text AS total "
-        f"FROM {name} live JOIN ({keys}) chosen ON {same}",
+        f"SELECT count(*) AS rows, {_TOTAL} AS total FROM {name} live JOIN ({keys}) chosen ON {same}",
     )
     return TargetDigest(int(str(row["rows"])), int(str(row["total"])))
