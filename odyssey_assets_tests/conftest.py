@@ -16,6 +16,8 @@ import pytest
 from hypothesis import settings
 
 from odyssey_assets.target.account import outside_folder
+from odyssey_assets.target.binaries import major_version
+from odyssey_assets.target.connection import OLDEST_SERVER
 from odyssey_assets.target.embedded import EmbeddedServer, ensure_running, stop
 
 # Submissions are judged by the same examples each time; developers get new ones, and time is never what is judged.
@@ -24,12 +26,22 @@ settings.register_profile("developer", deadline=None)
 settings.load_profile("ci" if os.environ.get("CI") else "developer")
 
 FAST_SETTINGS = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
-_SYSTEM_SERVERS = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+
+_SYSTEM_SERVERS = sorted(
+    [
+        *Path("/usr/lib/postgresql").glob("*/bin"),
+        *(Path(folder) for folder in os.environ.get("ODYSSEY_TEST_SERVERS", "").split(os.pathsep) if folder),
+    ]
+)
+"""Programs of other PostgreSQL versions on this machine; ODYSSEY_TEST_SERVERS names more folders."""
+
+_SUPPORTED = [path for path in _SYSTEM_SERVERS if int(major_version(path)) * 10_000 >= OLDEST_SERVER]
+OLD_SERVERS = [path for path in _SYSTEM_SERVERS if path not in _SUPPORTED]
 _SERVERS = [
     pytest.param(None, id="embedded"),
-    *(pytest.param(path, id=f"system-{path.parent.name}") for path in _SYSTEM_SERVERS),
+    *(pytest.param(path, id=f"system-{major_version(path)}") for path in _SUPPORTED),
 ]
-if not _SYSTEM_SERVERS:
+if not _SUPPORTED:
     _SERVERS.append(
         pytest.param(None, id="system", marks=pytest.mark.skip(reason="no PostgreSQL under /usr/lib/postgresql"))
     )

@@ -20,7 +20,7 @@ import psycopg2
 
 from odyssey_assets.errors import UnreachableError
 from odyssey_assets.target.account import Account, run_as
-from odyssey_assets.target.binaries import major_version
+from odyssey_assets.target.binaries import major_version, wheel_bin_dir
 
 SUPERUSER = "odyssey"
 HOST = "127.0.0.1"
@@ -178,7 +178,7 @@ def stop_cluster(data_dir: Path) -> None:
 
 def ask(cluster: Cluster, port: int, password: str) -> Answer:
     """Log in, and look whether the server is the one on this data folder and not another's."""
-    ready = run_as(None, [cluster.bin_dir / "pg_isready", "-q", "-h", HOST, "-p", str(port), "-t", "3"])
+    ready = run_as(None, [wheel_bin_dir() / "pg_isready", "-q", "-h", HOST, "-p", str(port), "-t", "3"])
     if ready.returncode != 0:
         return Answer.NOTHING
     try:

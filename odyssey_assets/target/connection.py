@@ -1,13 +1,13 @@
 """One ADBC connection to PostgreSQL, and the driver's errors in this project's words.
 
-Belongs here: connecting, running one statement, translating errors. Does not belong here: what the statements say.
+Belongs here: the transaction, running one statement, translating errors. Does not belong here: what the statements
+say, or how the login comes about (``opening``).
 """
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 
 import adbc_driver_manager
-import adbc_driver_postgresql.dbapi as adbc_postgresql
 import pyarrow as pa
 from adbc_driver_manager._reader import AdbcRecordBatchReader
 from adbc_driver_manager.dbapi import Connection
@@ -19,6 +19,7 @@ from odyssey_assets.errors import (
     RefusedError,
     UnreachableError,
 )
+from odyssey_assets.target.opening import open_connection
 from odyssey_assets.target.url import TargetUrl, redact
 
 OLDEST_SERVER = 140000
@@ -26,6 +27,12 @@ OLDEST_SERVER = 140000
 
 LOCK_TIMEOUT_SECONDS = 30
 """How long to wait for a lock another session holds, before giving up with nothing changed."""
+
+DRIVER_PREFIX = "IO: [libpq] Failed to connect:"
+"""Of errors before there was a connection."""
+
+_LOST = ("08", "57", "")
+"""Classes of SQLSTATE of a connection that broke; mostly there is none."""
 
 
 @contextmanager
@@ -35,13 +42,16 @@ def connect(url: TargetUrl, *, read_only: bool = False) -> Iterator[Connection]:
     Raises UnreachableError when the server cannot be reached or turns us away, ConfigurationError when it is too old.
     """
     with translated(url):
-        connection = adbc_postgresql.connect(url.uri)
+        connection = open_connection(url)
         try:
-            _require_version(connection, url)
+            server = _require_version(connection, url)
             connection.rollback()
             mode = "READ ONLY" if read_only else "READ WRITE"
             execute(connection, f"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, {mode}")
             execute(connection, f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_SECONDS}s'")
+            if server["synchronous_commit"] == "off":
+                # A run told as done must outlive a crash of the server.
+                execute(connection, "SET LOCAL synchronous_commit = on")
             yield connection
         finally:
             connection.close()
@@ -72,6 +82,19 @@ def stream(connection: Connection, sql: str) -> Iterator[pa.RecordBatch]:
             yield from reader
 
 
+def commit(connection: Connection) -> None:
+    """Commit. Raises UnreachableError where the connection is lost meanwhile: then nobody here knows whether it did."""
+    try:
+        connection.commit()
+    except adbc_driver_manager.Error as error:
+        if (error.sqlstate or "")[:2] not in _LOST:
+            raise
+        raise UnreachableError(
+            "The connection to PostgreSQL was lost during the commit, so either all of it was done or nothing.",
+            hint="Run again: it finds out which, and does what is left.",
+        ) from error
+
+
 @contextmanager
 def translated(url: TargetUrl) -> Iterator[None]:
     """Turn the driver's errors into ours, without the password."""
@@ -87,16 +110,15 @@ def server_version(connection: Connection) -> int:
     return int(str(row["number"]))
 
 
-def _require_version(connection: Connection, url: TargetUrl) -> None:
-    (row,) = query(
-        connection,
-        "SELECT current_setting('server_version_num')::int AS number, current_setting('server_version') AS name",
-    )
+def _require_version(connection: Connection, url: TargetUrl) -> dict[str, object]:
+    """What the server says of itself; asked before the transaction, whose snapshot its first query would fix."""
+    (row,) = query(connection, _SERVER_SQL)
     if int(str(row["number"])) < OLDEST_SERVER:
         raise ConfigurationError(
             f"The server at {url.redacted} is PostgreSQL {row['name']}, which is too old.",
             hint="Use PostgreSQL 14 or newer.",
         )
+    return row
 
 
 def _translation(error: adbc_driver_manager.Error, url: TargetUrl) -> OdysseyError:
@@ -128,8 +150,20 @@ def _translation(error: adbc_driver_manager.Error, url: TargetUrl) -> OdysseyErr
                 f"Another session holds a lock that is needed: {said}.",
                 hint="See who holds it in pg_locks and pg_stat_activity, then run again; nothing was changed.",
             )
+        case (_, "40001" | "40P01"):
+            return RefusedError(
+                f"Another session changed the same rows at the same time: {said}.",
+                hint="Run again; nothing was changed.",
+            )
+        case (_, "57014"):
+            return RefusedError(f"The work was cancelled: {said}.", hint="Run again; nothing was changed.")
         case (_, "53100"):
             return UnreachableError("PostgreSQL has no room left on its disk.", hint="Free space there and run again.")
+        case ("08" | "57" | "", _) if DRIVER_PREFIX not in str(error):
+            return UnreachableError(
+                f"The connection to PostgreSQL at {url.redacted} was lost: {said}.",
+                hint="Nothing was changed; run again, or let the schedule do it.",
+            )
         case ("08" | "57" | "", _):
             return UnreachableError(
                 f"PostgreSQL at {url.redacted} cannot be reached: {said}.",
@@ -155,4 +189,12 @@ def _first_line(text: str) -> str:
         for mark in ("ERROR:", "FATAL:"):
             if mark in line:
                 return line.split(mark, 1)[1].split(". SQLSTATE")[0].strip().rstrip(".")
-    return (lines[0] if lines else "no reason given").split(". SQLSTATE")[0].rstrip(".")
+    first = lines[0] if lines else "no reason given"
+    return first.removeprefix(DRIVER_PREFIX).split(". SQLSTATE")[0].strip().rstrip(".")
+
+
+_SERVER_SQL = """
+SELECT current_setting('server_version_num')::int AS number,
+       current_setting('server_version') AS name,
+       current_setting('synchronous_commit') AS synchronous_commit
+"""

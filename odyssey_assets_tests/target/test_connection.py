@@ -5,6 +5,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import psycopg
@@ -13,7 +14,9 @@ import pytest
 from odyssey_assets.errors import ConfigurationError, IntegrityError, OdysseyError, RefusedError, UnreachableError
 from odyssey_assets.target import connection as connection_module
 from odyssey_assets.target.connection import connect, execute, query, stream, translated
+from odyssey_assets.target.embedded import ensure_running
 from odyssey_assets.target.url import TargetUrl, parse_target_url
+from odyssey_assets_tests.conftest import FAST_SETTINGS, OLD_SERVERS
 from odyssey_assets_tests.statements import ask_postgres, run_postgres
 
 SECRET = "s3cr3t-p4ss"
@@ -102,12 +105,21 @@ def test_an_error_of_the_server_in_the_middle_of_a_stream_is_translated(target: 
         list(stream(connection, "SELECT 1 / (200000 - n) AS a FROM generate_series(1, 300000) AS n"))
 
 
-def test_an_old_server_is_refused(target: TargetUrl, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_below_the_oldest_is_refused(target: TargetUrl, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection_module, "OLDEST_SERVER", 990000)
     error = failed(target.uri)
     assert isinstance(error, ConfigurationError)
     assert "which is too old. Use PostgreSQL 14 or newer." in str(error)
     assert error.exit_status == 2
+
+
+@pytest.mark.skipif(not OLD_SERVERS, reason="no PostgreSQL older than 14 here, see ODYSSEY_TEST_SERVERS")
+def test_a_real_server_older_than_14_is_refused(state_dir: Path) -> None:
+    server = ensure_running(state_dir, FAST_SETTINGS, bin_dir=OLD_SERVERS[0])
+    error = failed(server.uri_of("postgres"))
+    assert isinstance(error, ConfigurationError)
+    assert "is PostgreSQL 1" in error.message
+    assert "which is too old. Use PostgreSQL 14 or newer." in str(error)
 
 
 def test_a_wrong_password_is_named_and_not_told(every_database_uri: str) -> None:
@@ -197,3 +209,26 @@ def test_a_password_in_the_servers_words_is_taken_out(target: TargetUrl) -> None
         execute(connection, f"SELECT '{SECRET}'::int")
     assert SECRET not in str(raised.value)
     assert 'invalid input syntax for type integer: "***"' in str(raised.value)
+
+
+def test_a_cancelled_statement_is_told_as_cancelled(target: TargetUrl) -> None:
+    with pytest.raises(RefusedError, match="The work was cancelled") as raised, connect(target) as connection:
+        execute(connection, "SET LOCAL statement_timeout = '50ms'")
+        query(connection, "SELECT 1 AS one FROM pg_sleep(20)")
+    assert raised.value.exit_status == 3
+
+
+def test_two_writers_of_one_row_are_told_to_run_again(target: TargetUrl) -> None:
+    run_postgres(target.uri, "CREATE TABLE t (a int); INSERT INTO t VALUES (1)")
+    with pytest.raises(RefusedError, match="changed the same rows at the same time"), connect(target) as connection:
+        query(connection, "SELECT * FROM t")
+        run_postgres(target.uri, "UPDATE t SET a = 2")
+        execute(connection, "UPDATE t SET a = 3")
+
+
+@pytest.mark.parametrize(("setting", "expected"), [("off", "on"), ("local", "local"), ("on", "on")])
+def test_a_commit_is_durable_whatever_the_server_allows(target: TargetUrl, setting: str, expected: str) -> None:
+    database = urlsplit(target.uri).path.removeprefix("/")
+    run_postgres(target.uri, f"ALTER DATABASE {database} SET synchronous_commit = {setting}")
+    with connect(target) as connection:
+        assert query(connection, "SELECT current_setting('synchronous_commit') AS s") == [{"s": expected}]
