@@ -9,6 +9,7 @@ from datetime import timedelta
 import dagster as dg
 from sqlalchemy import Table
 
+from odyssey_assets.cancellation import raise_if_canceled
 from odyssey_assets.checks import check_key, check_result, check_specs
 from odyssey_assets.configuration import DualRun
 from odyssey_assets.errors import OdysseyError, UnreachableError
@@ -70,6 +71,7 @@ def odyssey_tables(
             applies_changes=context.run.tags.get(MODE_TAG) != MIGRATE_MODE,
         )
     except OdysseyError as error:
+        raise_if_canceled(context.instance, context.run, error)
         raise dg.Failure(str(error), report, allow_retries=isinstance(error, UnreachableError)) from None
     context.log.info(f"The report of this run: {page}")
     yield from _results(context, outcome, publish, checks, report, show_values=odyssey.show_values)
@@ -103,6 +105,8 @@ def _results(
     for table in outcome.tables:
         if table.status is TableStatus.ABSENT:
             context.log.info(f"{table.name} is absent: version v{outcome.source_version} of the source lacks it.")
+            if table.target_rows:
+                context.log.warning(f"PostgreSQL holds {table.target_rows:,} rows in {table.name}, left alone.")
             answered |= {key for key in checks if key.asset_key == asset_key(table.name)}
             continue
         answered |= {check_key(check.table, check.name.value) for check in table.checks}

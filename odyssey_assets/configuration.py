@@ -15,6 +15,10 @@ PROJECT_DIR = Path(__file__).resolve().parent.parent
 ENV_STATE_DIR = "ODYSSEY_STATE_DIR"
 ENV_SQLITE = "ODYSSEY_SQLITE_PATH"
 ENV_POSTGRES = "POSTGRES_URL"
+ENV_ADMIN = "ODYSSEY_ADMIN_URL"
+FILE_SUFFIX = "_FILE"
+"""Each variable that holds a PostgreSQL URL can be replaced by one of this name more, which names a file."""
+
 ENV_DUAL_RUN = "ODYSSEY_DUAL_RUN"
 ENV_SYNC_ON_CHANGE = "ODYSSEY_SYNC_ON_CHANGE"
 ENV_SYNC_CRON = "ODYSSEY_SYNC_CRON"
@@ -52,6 +56,18 @@ class Settings:
         return self.state_dir / "scratch"
 
     @property
+    def backup_dir(self) -> Path:
+        return self.state_dir / "backups"
+
+    @property
+    def certificate_dir(self) -> Path:
+        return self.state_dir / "certificates"
+
+    @property
+    def carry_back_dir(self) -> Path:
+        return self.state_dir / "carried-back"
+
+    @property
     def sample_path(self) -> Path:
         return self.state_dir / "sample" / "odyssey.db"
 
@@ -62,9 +78,31 @@ def settings_from_environment(environ: Mapping[str, str] = os.environ) -> Settin
     return Settings(
         state_dir=Path(environ.get(ENV_STATE_DIR, "").strip() or PROJECT_DIR / ".odyssey").expanduser().resolve(),
         sqlite_path=sqlite_path_from(sqlite) if sqlite else None,
-        postgres_url=environ.get(ENV_POSTGRES, "").strip() or None,
-        dagster_postgres_url=environ.get(ENV_DAGSTER_POSTGRES, "").strip() or None,
+        postgres_url=postgres_url_from(ENV_POSTGRES, environ),
+        dagster_postgres_url=postgres_url_from(ENV_DAGSTER_POSTGRES, environ),
     )
+
+
+def postgres_url_from(name: str, environ: Mapping[str, str] = os.environ) -> str | None:
+    """The URL in the variable, or else in the file that the variable with ``_FILE`` names; None where neither is set.
+
+    A file that others may read is taken as it is: that is how Kubernetes mounts a secret. Raises ConfigurationError,
+    which repeats nothing of what is in it, for a file that cannot be read or holds no single line.
+    """
+    url = environ.get(name, "").strip()
+    file = environ.get(name + FILE_SUFFIX, "").strip()
+    if url or not file:
+        return url or None
+    try:
+        text = Path(file).expanduser().read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError, RuntimeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise ConfigurationError(f"The file {file} that {name}{FILE_SUFFIX} names cannot be read: {reason}.") from None
+    if not text or len(text.splitlines()) > 1:
+        raise ConfigurationError(
+            f"The file {file} that {name}{FILE_SUFFIX} names must hold one line with the URL of a PostgreSQL database."
+        )
+    return text
 
 
 @dataclass(frozen=True)

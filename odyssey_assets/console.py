@@ -114,6 +114,13 @@ class Console:
                 f"SQLite has moved on since the publication: {sum(behind.values()):,} rows in {', '.join(behind)}.",
                 soft_wrap=True,
             )
+        left = {table["name"]: table["target_rows"] for table in tables if _is_left_alone(table)}
+        if left:
+            self._console.print(
+                f"[yellow]SQLite has no table {', '.join(left)}; PostgreSQL holds {sum(left.values()):,} rows there, "
+                "which were left alone.[/]",
+                soft_wrap=True,
+            )
         snapshot: Any = document.get("snapshot")
         if snapshot:
             self._console.print(f"Snapshot {snapshot['id']}, schema {document['source_version']}.")
@@ -165,7 +172,9 @@ def _result_table(tables: list[dict[str, Any]]) -> Table:
         shown.add_column(heading, justify="left" if heading in ("table", "status", "checks") else "right", no_wrap=True)
     for table in tables:
         if table["status"] == "absent":
-            shown.add_row(table["name"], "[dim]absent[/]", "", "", "", "")
+            shown.add_row(
+                table["name"], "[dim]absent[/]", "", f"{table['target_rows']:,}" if table["target_rows"] else "", "", ""
+            )
             continue
         shown.add_row(
             table["name"],
@@ -176,6 +185,10 @@ def _result_table(tables: list[dict[str, Any]]) -> Table:
             _verdict(table["checks"]),
         )
     return shown
+
+
+def _is_left_alone(table: dict[str, Any]) -> bool:
+    return bool(table["status"] == "absent" and table["target_rows"])
 
 
 def _verdict(checks: list[dict[str, Any]]) -> str:

@@ -14,6 +14,9 @@ EXIT_INTEGRITY = 1
 EXIT_USAGE = 2
 EXIT_REFUSED = 3
 EXIT_UNREACHABLE = 4
+EXIT_INTERRUPTED = 130
+EXIT_TERMINATED = 143
+"""As shells tell of a command that SIGINT or SIGTERM ended."""
 
 
 class OdysseyError(Exception):
@@ -60,6 +63,24 @@ class UnreachableError(OdysseyError):
     """A database cannot be reached, or it turned us away."""
 
     exit_status = EXIT_UNREACHABLE
+
+
+class InterruptedRunError(OdysseyError):
+    """Somebody pressed Ctrl-C before anything was committed."""
+
+    exit_status = EXIT_INTERRUPTED
+
+    def __init__(self, message: str = "Interrupted by Ctrl-C.") -> None:
+        super().__init__(message, hint="Nothing was changed in PostgreSQL.")
+
+
+class TerminatedRunError(InterruptedRunError):
+    """The system or its supervisor asked the process to end before anything was committed."""
+
+    exit_status = EXIT_TERMINATED
+
+    def __init__(self) -> None:
+        super().__init__("Ended by SIGTERM.")
 
 
 class FindingsError(IntegrityError):

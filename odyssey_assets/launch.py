@@ -1,7 +1,7 @@
 """Running one of the jobs through Dagster from the command line, so that it shows in the UI like any other run.
 
 Belongs here: selection, run configuration, execution, and fetching the run's report. Does not belong here: options
-(``cli``) or what is shown (``console``).
+(``commands``) or what is shown (``console``).
 """
 
 import uuid
@@ -17,6 +17,7 @@ from odyssey_assets.instance import (
     open_instance,
     prepare_instance,
 )
+from odyssey_assets.interruption import interruption
 from odyssey_assets.model.schema import tables_in_order
 from odyssey_assets.processes import running_ui
 from odyssey_assets.progress import OnProgress, listening
@@ -67,17 +68,21 @@ def launch(
         "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
     }
     run_id = str(uuid.uuid4())
-    with open_instance() as instance, listening(on_progress), marked_as_running(settings, run_id):
+    with interruption() as received, open_instance() as instance, marked_as_running(settings, run_id):
         close_broken_off_runs(settings, instance)
-        result = definitions.resolve_job_def(job).execute_in_process(
-            run_config=run_config,
-            instance=instance,
-            raise_on_error=False,
-            tags=COMMAND_TAG,
-            run_id=run_id,
-        )
+        with listening(received.listening(on_progress)):
+            result = received.run(
+                lambda: definitions.resolve_job_def(job).execute_in_process(
+                    run_config=run_config,
+                    instance=instance,
+                    raise_on_error=False,
+                    tags=COMMAND_TAG,
+                    run_id=run_id,
+                )
+            )
     document = read_report(settings.report_dir, result.run_id)
     if document is None:
+        received.check()
         raise OdysseyError(
             "The run ended without a report.", hint=f"See run {result.run_id} in the Dagster UI for the reason."
         )

@@ -35,13 +35,13 @@ _SYSTEM_SERVERS = sorted(
 )
 """Programs of other PostgreSQL versions on this machine; ODYSSEY_TEST_SERVERS names more folders."""
 
-_SUPPORTED = [path for path in _SYSTEM_SERVERS if int(major_version(path)) * 10_000 >= OLDEST_SERVER]
-OLD_SERVERS = [path for path in _SYSTEM_SERVERS if path not in _SUPPORTED]
+SUPPORTED = [path for path in _SYSTEM_SERVERS if int(major_version(path)) * 10_000 >= OLDEST_SERVER]
+OLD_SERVERS = [path for path in _SYSTEM_SERVERS if path not in SUPPORTED]
 _SERVERS = [
     pytest.param(None, id="embedded"),
-    *(pytest.param(path, id=f"system-{major_version(path)}") for path in _SUPPORTED),
+    *(pytest.param(path, id=f"system-{major_version(path)}") for path in SUPPORTED),
 ]
-if not _SUPPORTED:
+if not SUPPORTED:
     _SERVERS.append(
         pytest.param(None, id="system", marks=pytest.mark.skip(reason="no PostgreSQL under /usr/lib/postgresql"))
     )

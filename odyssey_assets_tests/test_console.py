@@ -50,6 +50,12 @@ def test_an_absent_table_is_said_to_be_absent(capsys: pytest.CaptureFixture[str]
     assert ["UserPoints", "absent"] in [line.split() for line in text.splitlines()]
 
 
+def test_rows_in_a_table_that_sqlite_lacks_are_said_to_be_left_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    text = shown(capsys, RUN | {"tables": [table("UserPoints", status="absent", rows=3)], "seconds": {}})
+    assert ["UserPoints", "absent", "3"] in [line.split() for line in text.splitlines()]
+    assert "SQLite has no table UserPoints; PostgreSQL holds 3 rows there, which were left alone." in text
+
+
 def test_a_failed_check_is_told_in_full_however_long(capsys: pytest.CaptureFixture[str]) -> None:
     detail = "; ".join(f"column{number}: 1 in the source, 2 in PostgreSQL" for number in range(20))
     failed = table("Vote", check("nulls", passed=False, detail=detail), check("row_count"), status="differs")

@@ -1,6 +1,6 @@
 """``odyssey alert-test``: one message to every channel, whatever its severity.
 
-Belongs here: sending it and saying who took it. Does not belong here: the command line itself (``cli``).
+Belongs here: sending it and saying who took it. Does not belong here: the command line itself (``commands``).
 """
 
 from collections.abc import Callable

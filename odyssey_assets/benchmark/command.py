@@ -1,7 +1,7 @@
 """One benchmark from what was asked for to the text that is printed.
 
 Belongs here: understanding sizes, finding a server, choosing the form of the answer. Does not belong here: the
-measurement (``race``), or the command line itself (``cli``).
+measurement (``race``), or the command line itself (``commands``).
 """
 
 import json

@@ -1,21 +1,19 @@
 """One calibration from what was asked for to the text that is printed.
 
 Belongs here: finding a server and a folder, choosing the form of the answer. Does not belong here: the trials
-(``trials``), or the command line itself (``cli``).
+(``trials``), or the command line itself (``commands``).
 """
 
 import json
-import shutil
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from odyssey_assets.calibration.table import as_document, as_markdown
 from odyssey_assets.calibration.trials import calibrate
 from odyssey_assets.configuration import Settings
 from odyssey_assets.errors import EXIT_DONE, EXIT_INTEGRITY
+from odyssey_assets.scratch import remove_leftovers, scratch_folder
 from odyssey_assets.target import embedded
 
 
@@ -43,13 +41,10 @@ def run_calibration(settings: Settings, options: CalibrationOptions, tell: Calla
     Raises UnreachableError where there is no server, ConfigurationError where no database may be made.
     """
     uri = options.postgres or settings.postgres_url or embedded.ensure_running(settings.state_dir).uri_of("postgres")
-    settings.state_dir.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="calibration-", dir=settings.state_dir))
     began = time.perf_counter()
-    try:
+    remove_leftovers(settings.scratch_dir)
+    with scratch_folder(settings.scratch_dir, "calibration") as folder:
         trials = tuple(calibrate(uri, folder, options.scale, tell))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     seconds = time.perf_counter() - began
     wrong = sum(not trial.is_right for trial in trials)
     if options.as_json:

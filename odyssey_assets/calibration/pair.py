@@ -51,6 +51,10 @@ class Pair:
         """The initial load into an empty database."""
         return run(replace(self._request(uri, publish=ALL_TABLES, verify=_NONE), policy=policy))
 
+    def sync(self, uri: str) -> Outcome:
+        """A re-sync of a database that was published before."""
+        return run(replace(self._request(uri, publish=ALL_TABLES, verify=_NONE), applies_changes=True))
+
     def edited(self, folder: Path, *statements: str) -> "Pair":
         """The same target, with a source that moved on; snapshots stay at hand."""
         source = Path(shutil.copy(self.source, folder / f"edited-{uuid.uuid4().hex[:12]}.db"))

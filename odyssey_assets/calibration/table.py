@@ -5,12 +5,10 @@ Belongs here: how results look. Does not belong here: making them (``trials``).
 
 from collections.abc import Iterable, Sequence
 
-from odyssey_assets.calibration.trials import Series, Trial
+from odyssey_assets.calibration.trial import Series, Trial
 from odyssey_assets.compare.checks import CheckName
 
 LIT = "●"
-UNCERTAIN = "○"
-"""May or may not be lit by the fault; both are as it must be."""
 WRONG = "**wrong**"
 
 
@@ -59,13 +57,11 @@ def _lines(trials: Iterable[Trial]) -> list[str]:
 
 
 def _mark(trial: Trial, check: CheckName) -> str:
-    if check in trial.uncertain:
-        return UNCERTAIN
     return LIT if check in trial.lit else ""
 
 
 def _wrong(trial: Trial) -> str:
-    reasons = [f"expected {', '.join(_in_order(trial.expected)) or 'nothing'}"] * (not trial.is_lit_right)
+    reasons = [f"expected {', '.join(_in_order(trial.expected)) or 'nothing'}"] * (trial.lit != trial.expected)
     reasons += [f"also {', '.join(trial.elsewhere)}"] * bool(trial.elsewhere)
     reasons += ["the place is not named"] * (not trial.is_named)
     reasons += ["refused or not, against expectation"] * (trial.is_refused != trial.expects_refusal)

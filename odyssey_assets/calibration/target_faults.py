@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 import psycopg2
-from psycopg2 import extensions
+from psycopg2 import extensions, extras
 
 from odyssey_assets.calibration.faults import RowChange, RowFault, SchemaFault
 from odyssey_assets.errors import IntegrityError
@@ -54,11 +54,11 @@ def _plant_rows(cursor: extensions.cursor, fault: RowFault) -> Planted:
         return Planted((key,), None)
     assert fault.column is not None
     changed = new_values(fault, _values(cursor, fault))
-    for key, value in changed.items():
-        cursor.execute(
-            f"UPDATE {quoted(fault.table)} SET {quoted(fault.column)} = %s WHERE {quoted('id')} = %s",
-            (_exact(value), key),
-        )
+    extras.execute_batch(
+        cursor,
+        f"UPDATE {quoted(fault.table)} SET {quoted(fault.column)} = %s WHERE {quoted('id')} = %s",
+        [(_exact(value), key) for key, value in changed.items()],
+    )
     return Planted(tuple(changed), fault.column)
 
 

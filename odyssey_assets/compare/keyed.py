@@ -5,8 +5,6 @@ Few rows are paired in memory; more, and rows whose keys repeat, in DuckDB, whic
 Belongs here: the join by key and what it finds. Does not belong here: tables in equal order, which never come here.
 """
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,6 +21,7 @@ from odyssey_assets.compare.differences import Difference, DifferenceKind
 from odyssey_assets.model.carried import CarriedTable
 from odyssey_assets.model.identifiers import quoted
 from odyssey_assets.model.kinds import Kind
+from odyssey_assets.scratch import scratch_folder
 
 MEMORY_LIMIT = "200MB"
 """Of DuckDB alone: with the interpreter, Dagster and the drivers the process stays under 600 MB."""
@@ -69,21 +68,19 @@ def compare_by_key(
             if keep is not None:
                 pq.write_table(found, keep)
             return _summary(table, found, listed)
-    scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
-    folder = tempfile.mkdtemp(prefix="compare-", dir=scratch)
-    try:
-        with duckdb.connect(
-            ":memory:", config={"memory_limit": MEMORY_LIMIT, "temp_directory": folder, "threads": 2}
-        ) as database:
-            for name, side in (("source", left), ("target", right)):
-                _load(database, name, schema, side.whole_stream())
-            _number_occurrences(database, table)
-            database.execute(_differences_sql(table))
-            if keep is not None:
-                _keep(database, keep)
-            return _read_differences(database, table, listed)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with (
+        scratch_folder(scratch, "compare") as folder,
+        duckdb.connect(
+            ":memory:", config={"memory_limit": MEMORY_LIMIT, "temp_directory": str(folder), "threads": 2}
+        ) as database,
+    ):
+        for name, side in (("source", left), ("target", right)):
+            _load(database, name, schema, side.whole_stream())
+        _number_occurrences(database, table)
+        database.execute(_differences_sql(table))
+        if keep is not None:
+            _keep(database, keep)
+        return _read_differences(database, table, listed)
 
 
 @dataclass(frozen=True)

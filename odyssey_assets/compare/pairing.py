@@ -85,7 +85,7 @@ def _pair_table(
         else:
             kind = _kind(declared.columns[name], counterpart)
             columns.append(_carried_column(name, kind, counterpart))
-            if not can_carry(kind, counterpart.type_name, is_enum=bool(counterpart.labels)):
+            if not can_carry(kind, counterpart.type_name, counterpart.type_text, is_enum=bool(counterpart.labels)):
                 findings.append(_wrong_type(source.name, counterpart, kind))
     findings.extend(_unfillable(source, target))
     by_name = {column.name: column for column in columns}

@@ -4,7 +4,6 @@ Belongs here: enums, tables, columns, and the whole verdict. Does not belong her
 or what cannot be carried at all: missing tables and columns, types that cannot hold the values (``compare.pairing``).
 """
 
-import re
 from collections.abc import Iterator
 
 from odyssey_assets.findings import Finding, Severity
@@ -15,15 +14,12 @@ from odyssey_assets.target.catalog import TargetCatalog, TargetColumn, TargetTab
 from odyssey_assets.target.expectation import ExpectedColumn, ExpectedTable, expected_schema, is_same_default
 from odyssey_assets.target.types import can_carry
 
-_FRACTION_DIGITS = re.compile(r"\((\d)\)")
-_MILLISECOND_DIGITS = 3
-
 
 def parity_findings(catalog: TargetCatalog, version: int) -> tuple[Finding, ...]:
     """Every difference between the target and Prisma's schema of ``version`` that someone should know of.
 
-    An ERROR would alter values in silence, a WARNING is anything else. Tables and columns the target lacks are not
-    reported, nor are keys and indexes over them.
+    An ERROR fails a run, a WARNING is anything else. Tables and columns the target lacks are not reported, nor are keys
+    and indexes over such columns.
     """
     return tuple(each for each in _differences(catalog, version) if isinstance(each, Finding))
 
@@ -83,7 +79,9 @@ def _column_differences(expected: ExpectedTable, found: TargetTable) -> Iterator
 def _type_differences(table: str, expected: ExpectedColumn, found: TargetColumn) -> Iterator[Difference]:
     is_enum = bool(found.labels)
     found_text = found.type_name if is_enum else found.type_text
-    if found_text == expected.type_text or not can_carry(expected.kind, found.type_name, is_enum=is_enum):
+    if found_text == expected.type_text:
+        return
+    if not can_carry(expected.kind, found.type_name, found.type_text, is_enum=is_enum):
         return
     severity, follows = _verdict_on_type(expected.kind, found)
     if severity is None:
@@ -95,10 +93,7 @@ def _type_differences(table: str, expected: ExpectedColumn, found: TargetColumn)
 
 def _verdict_on_type(kind: Kind, found: TargetColumn) -> tuple[Severity | None, str]:
     """How much another type that can carry the kind matters, and what follows from it."""
-    digits = _FRACTION_DIGITS.search(found.type_text)
     match kind, found.type_name:
-        case Kind.MOMENT, _ if digits and int(digits[1]) < _MILLISECOND_DIGITS:
-            return Severity.ERROR, "PostgreSQL rounds milliseconds away without a word"
         case Kind.ENUM, _ if not found.labels:
             return Severity.WARNING, "PostgreSQL takes any text there, and values sort otherwise"
         case Kind.ENUM, _:

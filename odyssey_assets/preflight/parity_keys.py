@@ -5,6 +5,7 @@ Belongs here: comparing one table's keys with the expectation. Does not belong h
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from odyssey_assets.findings import Finding, Severity
 from odyssey_assets.target.catalog import TargetCatalog, TargetForeignKey, TargetIndex, TargetTable
@@ -119,23 +120,26 @@ def _missing_index(wanted: ExpectedIndex, renamed: TargetIndex | None, table: st
 
 
 def _foreign_key_differences(expected: ExpectedTable, catalog: TargetCatalog) -> Iterator[Difference]:
+    """An ERROR is what the check ``foreign_keys`` of a run fails for, a WARNING what it lets pass."""
     found = catalog.tables[expected.name]
     extra = {key.name: key for key in found.foreign_keys}
     known = {key.name: extra.pop(key.name, None) for key in expected.foreign_keys}
     for wanted in expected.foreign_keys:
-        text = _foreign_key_text(wanted)
         really = known[wanted.name]
-        if really is not None:
-            yield from _changes_of_foreign_key(text, really)
-        elif _has_columns(found, wanted.columns) and wanted.parent in catalog.tables:
-            renamed = next((key for key in extra.values() if _foreign_key_text(key) == text), None)
-            if renamed is None:
+        if really is None and _has_columns(found, wanted.columns):
+            really = next(
+                (key for key in extra.values() if _foreign_key_shape(key) == _foreign_key_shape(wanted)), None
+            )
+            if really is None:
+                text = f"{wanted.name}: {_foreign_key_text(wanted)}"
                 follows = "nothing keeps orphans out, and deletes do not reach the rows"
-                yield _warning("missing_foreign_key", found.name, f"{wanted.name}: {text}", "none", follows)
+                yield _error("missing_foreign_key", found.name, text, "none", follows)
             else:
-                del extra[renamed.name]
+                del extra[really.name]
                 follows = "Prisma's next migration of it will not find it"
-                yield _warning("renamed_foreign_key", found.name, wanted.name, renamed.name, follows)
+                yield _warning("renamed_foreign_key", found.name, wanted.name, really.name, follows)
+        if really is not None:
+            yield from _changes_of_foreign_key(wanted, really)
     names = {column.name for column in expected.columns}
     for key in extra.values():
         if _is_over_unfilled(found, key.columns, names):
@@ -146,10 +150,11 @@ def _foreign_key_differences(expected: ExpectedTable, catalog: TargetCatalog) ->
             yield _warning("extra_foreign_key", found.name, "no such foreign key", text, follows)
 
 
-def _changes_of_foreign_key(expected: str, really: TargetForeignKey) -> Iterator[Finding]:
-    found = _foreign_key_text(really)
+def _changes_of_foreign_key(wanted: ExpectedForeignKey, really: TargetForeignKey) -> Iterator[Finding]:
+    expected, found = _foreign_key_text(wanted), _foreign_key_text(really)
     if found != expected:
-        yield _warning(
+        says = _warning if _foreign_key_shape(really) == _foreign_key_shape(wanted) else _error
+        yield says(
             "changed_foreign_key",
             really.table,
             f"{really.name}: {expected}",
@@ -157,13 +162,22 @@ def _changes_of_foreign_key(expected: str, really: TargetForeignKey) -> Iterator
             "deletes and updates of parents do something else than the application counts on",
         )
     if not really.is_validated:
-        yield _warning(
+        yield _error(
             "foreign_key_not_validated",
             really.table,
             f"{really.name} validated",
             "NOT VALID",
             f"orphans may stand in the table; find them with VALIDATE CONSTRAINT {really.name}",
         )
+
+
+def _foreign_key_shape(key: ExpectedForeignKey | TargetForeignKey) -> tuple[object, ...]:
+    """What a key does to rows, its moment apart."""
+    return key.columns, key.parent, key.parent_columns, key.on_delete, key.on_update
+
+
+def _error(kind: str, table: str, expected: str, found: str, follows: str) -> Finding:
+    return replace(_warning(kind, table, expected, found, follows), severity=Severity.ERROR)
 
 
 def _warning(kind: str, table: str, expected: str, found: str, follows: str) -> Finding:

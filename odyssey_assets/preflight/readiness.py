@@ -6,19 +6,18 @@ schema (``parity``), or the source (``source``).
 
 import ipaddress
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from adbc_driver_manager.dbapi import Connection
 from psycopg2.extensions import parse_dsn
 
 from odyssey_assets.findings import Finding, Severity
-from odyssey_assets.model.identifiers import quoted
 from odyssey_assets.model.schema import tables_in_order
+from odyssey_assets.preflight.rights import Lack, Work, lacking_rights
 from odyssey_assets.target.catalog import TargetCatalog
 from odyssey_assets.target.connection import LOCK_TIMEOUT_SECONDS
 from odyssey_assets.target.server_state import (
-    TABLE_RIGHTS,
     HeldLock,
     ServerState,
     TableState,
@@ -29,9 +28,6 @@ from odyssey_assets.target.server_state import (
     tables_with_rows,
 )
 from odyssey_assets.target.url import TargetUrl
-
-BOOKKEEPING_SCHEMA = "odyssey_sync"
-"""Ours in the target; made by the first run."""
 
 FEWEST_FREE_CONNECTIONS = 5
 """Below this a run, its retries and the application may find the server full."""
@@ -49,11 +45,13 @@ def readiness_findings(
     needed_bytes: int,
     data_dir: Path | None,
     will_create: bool,
+    absent: Collection[str] = (),
 ) -> tuple[Finding, ...]:
     """Everything in the target's state that stands in the way of a run, or that someone should know before it.
 
-    ``needed_bytes`` is what the run will write; ``data_dir`` the server's data folder, None where it is on another
-    machine; ``will_create`` says that the application's tables are still to be made.
+    ``absent`` are the model's tables that the source lacks. ``needed_bytes`` is what the run will write; ``data_dir``
+    the server's data folder, None where it is on another machine; ``will_create`` says that the application's tables
+    are still to be made.
     """
     server = read_server_state(connection)
     names = _application_tables(catalog)
@@ -64,12 +62,13 @@ def readiness_findings(
     return (
         *_encoding_findings(server),
         *_read_only_findings(server),
-        *_schema_right_findings(connection, server, catalog, will_create),
-        *_table_right_findings(server, tables),
+        *map(_lack_finding, lacking_rights(connection, catalog, names, Work.SYNC, will_create=will_create)),
+        *_hidden_row_findings(server, tables),
         *_space_findings(data_dir, needed_bytes),
         *_line_findings(server, url),
         *_connection_findings(server),
         *_leftover_findings(tables, filled),
+        *_left_alone_findings(filled.intersection(absent)),
         *_lock_findings(locks, has_empty_tables=filled != names),
     )
 
@@ -131,39 +130,11 @@ def _read_only_findings(server: ServerState) -> Iterator[Finding]:
         )
 
 
-def _schema_right_findings(
-    connection: Connection, server: ServerState, catalog: TargetCatalog, will_create: bool
-) -> Iterator[Finding]:
-    needed = {BOOKKEEPING_SCHEMA} | ({catalog.schema} if will_create or catalog.tables else set())
-    rights = {schema: read_schema_rights(connection, schema) for schema in sorted(needed)}
-    missing = [schema for schema, found in rights.items() if found is None]
-    if missing and not server.may_create_schemas:
-        yield _missing_right(
-            f"may not create the schema {' and the schema '.join(missing)}",
-            f"GRANT CREATE ON DATABASE {quoted(server.database)} TO {quoted(server.role)}",
-        )
-    for schema, found in rights.items():
-        if found is not None and not found.may_use:
-            yield _missing_right(
-                f"may not use the schema {schema}", f"GRANT USAGE ON SCHEMA {quoted(schema)} TO {quoted(server.role)}"
-            )
-    found = rights.get(catalog.schema)
-    if will_create and found is not None and not found.may_create:
-        yield _missing_right(
-            f"may not create tables in the schema {catalog.schema}",
-            f"GRANT CREATE ON SCHEMA {quoted(catalog.schema)} TO {quoted(server.role)}",
-        )
+def _lack_finding(lack: Lack) -> Finding:
+    return _error("missing_right", f"the PostgreSQL role {lack.words}; {lack.remedy}", lack.count)
 
 
-def _table_right_findings(server: ServerState, tables: tuple[TableState, ...]) -> Iterator[Finding]:
-    for right in TABLE_RIGHTS:
-        lacking = [each.name for each in tables if right in each.missing_rights]
-        if lacking:
-            yield _missing_right(
-                f"lacks {right} on {_named(lacking)}",
-                f"let it own the tables, or GRANT {right} ON them TO {quoted(server.role)}",
-                count=len(lacking),
-            )
+def _hidden_row_findings(server: ServerState, tables: tuple[TableState, ...]) -> Iterator[Finding]:
     hiding = [each.name for each in tables if each.hides_rows]
     if hiding:
         yield _error(
@@ -238,6 +209,12 @@ def _leftover_findings(tables: tuple[TableState, ...], filled: frozenset[str]) -
     )
 
 
+def _left_alone_findings(tables: frozenset[str]) -> Iterator[Finding]:
+    for name in sorted(tables):
+        detail = "PostgreSQL holds rows of a table that this SQLite file does not have; no run changes or proves them"
+        yield Finding(Severity.WARNING, "rows_without_source", name, detail=detail)
+
+
 def _lock_findings(locks: tuple[HeldLock, ...], *, has_empty_tables: bool) -> Iterator[Finding]:
     for lock in locks:
         # Filling an empty table takes its keys off, which waits even for those who only read.
@@ -249,10 +226,6 @@ def _lock_findings(locks: tuple[HeldLock, ...], *, has_empty_tables: bool) -> It
                 f"{LOCK_TIMEOUT_SECONDS} s for it and then gives up"
             )
             yield Finding(Severity.WARNING, "held_lock", lock.table, detail=detail)
-
-
-def _missing_right(lack: str, remedy: str, count: int = 1) -> Finding:
-    return _error("missing_right", f"the PostgreSQL role {lack}; {remedy}", count)
 
 
 def _error(kind: str, detail: str, count: int = 1) -> Finding:

@@ -13,6 +13,7 @@ from odyssey_assets.compare.pairing import pair
 from odyssey_assets.errors import IntegrityError
 from odyssey_assets.findings import Finding, Severity
 from odyssey_assets.model.carried import CarriedTable
+from odyssey_assets.preflight.outside_parents import OutsideParents, look_for_outside_parents
 from odyssey_assets.preflight.parity import harmless_differences, parity_findings
 from odyssey_assets.preflight.readiness import readiness_findings, target_facts
 from odyssey_assets.preflight.source import damage_findings, examine_source
@@ -77,10 +78,11 @@ def run_preflight(request: PreflightRequest, on_progress: OnProgress = lambda _:
             needed_bytes=snapshot.bytes * SPACE_FACTOR,
             data_dir=request.data_dir,
             will_create=will_create,
+            absent=pairing.absent,
         )
         facts = target_facts(connection, request.target, found)
     tables = [table for table in pairing.tables if table.columns and _is_wanted(table, request.tables)]
-    rows, of_source = _look_at_rows(snapshot.path, source, target, tables, on_progress)
+    rows, of_source = _look_at_rows(request, found, snapshot.path, source, target, tables, on_progress)
     return PreflightVerdict(
         snapshot,
         _source_facts(snapshot, source, pairing.absent, rows),
@@ -100,22 +102,43 @@ def _is_wanted(table: CarriedTable, wanted: frozenset[str] | None) -> bool:
 
 
 def _look_at_rows(
-    snapshot: Path, source: SourceCatalog, target: TargetCatalog, tables: list[CarriedTable], on_progress: OnProgress
+    request: PreflightRequest,
+    found: TargetCatalog,
+    snapshot: Path,
+    source: SourceCatalog,
+    target: TargetCatalog,
+    tables: list[CarriedTable],
+    on_progress: OnProgress,
 ) -> tuple[int, tuple[Finding, ...]]:
     """The number of rows and the findings about them; of a file that cannot be read, only what SQLite says of it."""
     try:
         on_progress(Progress(Phase.SURVEY))
         with ThreadPoolExecutor(SURVEYED_AT_A_TIME, "survey") as pool:
-            found = pool.map(lambda table: survey_table(snapshot, table.name, table.kinds), tables)
-            surveys = {survey.table: survey for survey in found}
+            counted = pool.map(lambda table: survey_table(snapshot, table.name, table.kinds), tables)
+            surveys = {survey.table: survey for survey in counted}
         on_progress(Progress(Phase.PREFLIGHT))
-        examination = examine_source(snapshot, source, target, tables, surveys, on_progress)
+        outside = _outside_parents(request, found, snapshot, source, target, tables)
+        examination = examine_source(snapshot, source, target, tables, surveys, on_progress, outside)
     except (sqlite3.DatabaseError, IntegrityError):
         damage = damage_findings(snapshot)
         if not damage:
             raise
         return 0, damage
     return sum(survey.rows for survey in surveys.values()), examination.findings
+
+
+def _outside_parents(
+    request: PreflightRequest,
+    found: TargetCatalog,
+    snapshot: Path,
+    source: SourceCatalog,
+    target: TargetCatalog,
+    tables: list[CarriedTable],
+) -> OutsideParents:
+    if request.tables is None:
+        return OutsideParents()
+    with connect(request.target, read_only=True) as connection:
+        return look_for_outside_parents(connection, found, snapshot, source, target, tables, request.tables)
 
 
 def _source_facts(snapshot: Snapshot, source: SourceCatalog, absent: Iterable[str], rows: int) -> dict[str, object]:

@@ -13,6 +13,7 @@ from odyssey_assets.findings import Finding, Severity
 from odyssey_assets.model.carried import CarriedTable
 from odyssey_assets.preflight.keys import children_of_held_rows, key_objections
 from odyssey_assets.preflight.objections import Objection, Rowids, findings_of, rows_by_table
+from odyssey_assets.preflight.outside_parents import OutsideParents
 from odyssey_assets.preflight.scan import scan_table
 from odyssey_assets.preflight.soft_references import soft_reference_findings
 from odyssey_assets.progress import OnProgress, Phase, Progress
@@ -20,6 +21,8 @@ from odyssey_assets.source.inspection import SourceCatalog
 from odyssey_assets.source.snapshot import open_snapshot, quick_check
 from odyssey_assets.source.survey import TableSurvey
 from odyssey_assets.target.catalog import TargetCatalog
+
+_NOTHING_OUTSIDE = OutsideParents()
 
 
 @dataclass(frozen=True)
@@ -51,8 +54,12 @@ def examine_source(
     tables: Iterable[CarriedTable],
     surveys: Mapping[str, TableSurvey],
     on_progress: OnProgress,
+    outside: OutsideParents = _NOTHING_OUTSIDE,
 ) -> SourceExamination:
-    """Read the snapshot once and ask SQLite about keys meanwhile; rows are objected to with all their descendants."""
+    """Read the snapshot once and ask SQLite about keys meanwhile; rows are objected to with all their descendants.
+
+    ``outside`` are rows whose parents are in tables that the run leaves out.
+    """
     asked_for = {table.name: table for table in tables}
     by_name = {name: table for name, table in asked_for.items() if source.tables[name].has_rowid}
     without_rowid = tuple(map(_without_rowid, asked_for.keys() - by_name.keys()))
@@ -60,12 +67,12 @@ def examine_source(
         asked = side.submit(_ask_sqlite, snapshot, source, target, by_name)
         objections = list(_scan(snapshot, by_name, surveys, target, on_progress))
         of_keys, of_file = asked.result()
-    objections += of_keys
+    objections += [*of_keys, *outside.held_back]
     with open_snapshot(snapshot) as connection:
         objections += children_of_held_rows(connection, target, by_name, rows_by_table(objections))
     row_findings = findings_of(objections, snapshot, by_name)
-    of_schema = (*_migration_findings(source), *without_rowid)
-    return SourceExamination(tuple(objections), row_findings, (*of_schema, *of_file))
+    of_run = (*_migration_findings(source), *without_rowid, *findings_of(outside.unpublished, snapshot, by_name))
+    return SourceExamination(tuple(objections), row_findings, (*of_run, *of_file))
 
 
 def damage_findings(snapshot: Path) -> tuple[Finding, ...]:

@@ -1,7 +1,7 @@
 """The command ``odyssey report``.
 
-Belongs here: what it does and prints. Does not belong here: its options (``cli``), or what a report says (``document``,
-``page``).
+Belongs here: what it does and prints. Does not belong here: its options (``commands``), or what a report says
+(``document``, ``page``).
 """
 
 import json

@@ -25,7 +25,7 @@ import psutil
 
 from odyssey_assets.errors import ConfigurationError, OdysseyError, RefusedError, UnreachableError
 from odyssey_assets.model.identifiers import quoted
-from odyssey_assets.source.snapshot import require_sqlite_file
+from odyssey_assets.source.snapshot import read_only_uri, require_sqlite_file
 
 SEAL_PREFIX = "odyssey_fence_"
 """How the triggers of a seal are named, for nothing else in an application's file is."""
@@ -51,13 +51,22 @@ class Fence:
     def remaining_seconds(self) -> float:
         return max(self.until - time.monotonic(), 0.0)
 
+    @property
+    def has_fallen(self) -> bool:
+        """Whether the keeper is gone; quick to ask. That it is there proves nothing, see ``require_standing``."""
+        return self.keeper.poll() is not None
+
     def require_standing(self) -> None:
         """Raise RefusedError unless the keeper answers that it has held the lock without a break."""
         if self._told(ASK) != HELD:
-            raise RefusedError(
-                f"The fence around {self.path} has run out, and the application may have written since.",
-                hint="Nothing was switched. Give it more time with --fence-seconds.",
-            )
+            raise self.fallen()
+
+    def fallen(self) -> RefusedError:
+        """The error of a fence that is down."""
+        return RefusedError(
+            f"The fence around {self.path} has run out, and the application may have written since.",
+            hint="Nothing was switched. Give it more time with --fence-seconds.",
+        )
 
     def seal(self, reason: str) -> None:
         """Refuse writes for good, from within the lock, and let go of it.
@@ -131,7 +140,8 @@ def can_write(path: Path, *, wait_seconds: float = 0.0) -> bool:
 
 def is_sealed(path: Path) -> bool:
     """Whether a seal stands."""
-    with closing(_open(path, _ANSWER_SECONDS)) as connection:
+    require_sqlite_file(path)
+    with closing(sqlite3.connect(read_only_uri(path), uri=True, timeout=_ANSWER_SECONDS)) as connection:
         return bool(_seal_triggers(connection))
 
 

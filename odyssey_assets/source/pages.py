@@ -5,9 +5,10 @@ table a page belongs to in which file, and a leaf page itself says which rowids 
 same table are proven unchanged without being read.
 
 Belongs here: SQLite's file format, as far as this takes it (sqlite.org/fileformat2.html). Does not belong here: reading
-the rows, or deciding when this way is taken (``sync.delta``).
+what the rows say, or deciding when this way is taken (``sync.delta``).
 """
 
+import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable
@@ -17,7 +18,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from odyssey_assets.source.snapshot import open_snapshot
+from odyssey_assets.model.identifiers import quoted
+from odyssey_assets.source.snapshot import open_snapshot, read_only_uri
 
 Rowids = npt.NDArray[np.int64]
 
@@ -66,6 +68,23 @@ def changed_rows(old: Path, new: Path) -> PageChanges | None:
     return PageChanges(
         {table: np.unique(np.concatenate([each[table] for each in found if table in each])) for table in sorted(tables)}
     )
+
+
+def count_different(old: Path, new: Path, table: str, columns: Iterable[str], rowids: Rowids) -> int:
+    """How many of these rows the two snapshots do not have alike, whatever their values mean."""
+    with open_snapshot(new) as connection:
+        connection.execute("ATTACH ? AS published", (read_only_uri(old, immutable=True),))
+        cells = [", ".join(f"{side}.{quoted(name)}" for name in columns) for side in ("now", "before")]
+        wanted = "IN (SELECT value FROM json_each(:rowids))"
+        one, other = f"main.{quoted(table)}", f"published.{quoted(table)}"
+        (count,) = connection.execute(
+            f"SELECT (SELECT count(*) FROM {one} now LEFT JOIN {other} before ON before.rowid = now.rowid "
+            f"WHERE now.rowid {wanted} AND (before.rowid IS NULL OR ({cells[0]}) IS NOT ({cells[1]}))) "
+            f"+ (SELECT count(*) FROM {other} before WHERE before.rowid {wanted} "
+            f"AND NOT EXISTS (SELECT 1 FROM {one} now WHERE now.rowid = before.rowid))",
+            {"rowids": json.dumps(rowids.tolist())},
+        ).fetchone()
+    return int(count)
 
 
 def is_same_content(live: Path, snapshot: Path) -> bool:

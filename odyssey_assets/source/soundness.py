@@ -6,14 +6,22 @@ Belongs here: SQLite's checks and their objections in words. Does not belong her
 from pathlib import Path
 
 from odyssey_assets.errors import IntegrityError
-from odyssey_assets.source.snapshot import BrokenReference, foreign_key_check, quick_check
+from odyssey_assets.source.snapshot import BrokenReference, foreign_key_check, integrity_check, quick_check
 
 _SHOWN = 5
 
 
 def require_sound(snapshot: Path) -> None:
     """Raise IntegrityError where quick_check or foreign_key_check objects to the snapshot."""
-    damage = quick_check(snapshot)
+    _require_nothing(snapshot, quick_check(snapshot))
+
+
+def require_whole(snapshot: Path) -> None:
+    """The same with integrity_check, which also finds an index that disagrees with its table."""
+    _require_nothing(snapshot, integrity_check(snapshot))
+
+
+def _require_nothing(snapshot: Path, damage: tuple[str, ...]) -> None:
     if damage:
         raise IntegrityError(
             f"The SQLite file is damaged: {'; '.join(damage[:_SHOWN])}.",

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from odyssey_assets.errors import FindingsError
 from odyssey_assets.model.carried import CarriedTable
 from odyssey_assets.preflight.objections import Objection
+from odyssey_assets.preflight.outside_parents import look_for_outside_parents
 from odyssey_assets.preflight.source import SourceExamination, examine_source
 from odyssey_assets.progress import Phase
 from odyssey_assets.source.survey import TableSurvey, survey_table
@@ -65,9 +66,11 @@ def examine(
 ) -> SourceExamination:
     """The examination alone. Raises FindingsError where holding rows back would not help."""
     with session.phase(Phase.PREFLIGHT):
-        examination = examine_source(
-            session.snapshot.path, session.source, catalog, tables, surveys, session.on_progress
+        snapshot, source = session.snapshot.path, session.source
+        outside = look_for_outside_parents(
+            session.connection, catalog, snapshot, source, catalog, tables, session.request.publish
         )
+        examination = examine_source(snapshot, source, catalog, tables, surveys, session.on_progress, outside)
     if examination.blocking:
         raise FindingsError(examination.findings)
     return examination

@@ -11,6 +11,7 @@ from odyssey_assets.errors import RefusedError
 from odyssey_assets.source.inspection import SourceCatalog
 from odyssey_assets.sync.ledger import Publication
 from odyssey_assets.sync.outcome import TableOutcome
+from odyssey_assets.sync.truth import switched_cutover
 from odyssey_assets.target.connection import query
 
 DELETES_ALWAYS_ALLOWED_ROWS = 10
@@ -51,6 +52,17 @@ def hold_sync_lock(connection: Connection, schema: str) -> None:
         raise RefusedError(
             "Another Odyssey run is writing to this database.",
             hint="Wait until it has finished, then run again; nothing was changed.",
+        )
+
+
+def refuse_after_switch(connection: Connection, schema: str) -> None:
+    """Raise RefusedError where a cut-over has made PostgreSQL the truth, which a sync would overwrite."""
+    switched = switched_cutover(connection, schema)
+    if switched is not None:
+        raise RefusedError(
+            f"PostgreSQL is the truth since cut-over {switched.id} ({switched.changed_at}), and a sync from SQLite "
+            "would overwrite what the application wrote there.",
+            hint="The way back is odyssey rollback. Nothing was changed.",
         )
 
 

@@ -17,7 +17,7 @@ from odyssey_assets.compare.digest import ALGORITHM
 from odyssey_assets.sync.bookkeeping import SCHEMA, bookkeeping_version, ensure_bookkeeping
 from odyssey_assets.sync.session import Session
 from odyssey_assets.target.connection import query
-from odyssey_assets.target.digests import TargetDigest
+from odyssey_assets.target.digests import METHOD, TargetDigest
 
 
 @dataclass(frozen=True)
@@ -38,16 +38,18 @@ class Publication:
 class LedgerEntry:
     """What the ledger says of one table.
 
-    ``source_digest`` is None where it was made by another version of the digest; ``nulls`` counts by column on either
-    side, which were equal. ``date_forms`` are the storage classes of dates by column, ``dangling`` the rows by soft
-    reference that led nowhere; both None where an earlier version of this project wrote the entry.
+    ``source_digest`` is None where it was made by another version of the digest; ``server_version`` is that of the
+    server that made ``target``, None where it was made by another method, so that it equals no server's.
+    ``nulls`` counts by column on either side, which were equal. ``date_forms`` are the storage classes of dates by
+    column, ``dangling`` the rows by soft reference that led nowhere; both None where an earlier version of this project
+    wrote the entry.
     """
 
     table: str
     publication: int
     snapshot_id: str
     snapshot_bytes: int
-    server_version: int
+    server_version: int | None
     columns: tuple[str, ...]
     rows: int
     held_rows: int
@@ -127,6 +129,7 @@ def write_publication(session: Session, entries: Iterable[LedgerEntry]) -> None:
             "nulls": _json([json.dumps(dict(each.nulls)) for each in listed]),
             "date_forms": _json([_json_or_none(each.date_forms) for each in listed]),
             "dangling": _json([_json_or_none(each.dangling) for each in listed]),
+            "target_method": pa.array([METHOD] * len(listed), pa.string()),
         },
     )
 
@@ -152,7 +155,7 @@ def _entry(row: Mapping[str, object]) -> LedgerEntry:
         int(str(row["publication_id"])),
         str(row["snapshot_id"]),
         int(str(row["snapshot_bytes"])),
-        int(str(row["server_version"])),
+        int(str(row["server_version"])) if row["target_method"] == METHOD else None,
         tuple(json.loads(str(row["column_names"]))),
         int(str(row["source_rows"])),
         int(str(row["held_rows"])),
@@ -170,6 +173,8 @@ _SINCE_VERSION = 2
 """The version of ``odyssey_sync`` that brought these tables."""
 _FACTS_SINCE_VERSION = 3
 """The version that brought what is kept of the source beside its rows."""
+_METHOD_SINCE_VERSION = 4
+"""The version that says how the target's digest was made; before it, not as it is today."""
 
 _LAST_SQL = """
 SELECT p.id, p.snapshot_id, p.snapshot_bytes, p.run_id, p.published_at::text AS published_at, p.source_identity,
@@ -186,11 +191,13 @@ LIMIT 1
 def _entries_sql(version: int) -> str:
     """A verification reads a ledger that an earlier version of this project wrote, and does not bring it up to date."""
     facts = ("t.date_forms::text", "t.dangling::text") if version >= _FACTS_SINCE_VERSION else ("NULL::text",) * 2
+    method = "t.target_method" if version >= _METHOD_SINCE_VERSION else "NULL::text"
     return f"""
 SELECT DISTINCT ON (t.table_name)
        t.table_name, t.publication_id, p.snapshot_id, p.snapshot_bytes, t.server_version,
        t.column_names::text AS column_names, t.source_rows, t.target_rows, t.held_rows, t.digest_algorithm,
-       t.source_digest, t.target_digest, t.nulls::text AS nulls, {facts[0]} AS date_forms, {facts[1]} AS dangling
+       t.source_digest, t.target_digest, t.nulls::text AS nulls, {facts[0]} AS date_forms, {facts[1]} AS dangling,
+       {method} AS target_method
 FROM odyssey_sync.published_table t
 JOIN odyssey_sync.publication p ON p.id = t.publication_id
 WHERE t.schema_name = $1

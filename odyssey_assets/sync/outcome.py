@@ -48,7 +48,7 @@ class Request:
 
     ``applies_changes`` is what a sync does with tables that hold rows already, and a migration refuses.
     ``allowed_deletes`` lifts the delete breaker, by table, up to a number of rows; ``accepts_new_source`` the guard
-    against another source than the one last published.
+    against another source than the one last published. ``snapshot`` is one to work from instead of taking a new one.
     """
 
     sqlite_path: Path
@@ -66,6 +66,7 @@ class Request:
     on_tamper: OnTamper = OnTamper.REPAIR
     accepts_new_source: bool = False
     run_id: str = ""
+    snapshot: Snapshot | None = None
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,8 @@ class TableOutcome:
 
     ``inserted``, ``updated`` and ``deleted`` were done, ``missing_rows``, ``extra_rows`` and ``changed_rows`` still
     differ. ``rows_behind`` is how many rows the source moved on since they were published, None where that is not
-    known. ``bytes`` is its whole size in PostgreSQL, indexes included; None where the table is absent.
+    known. ``bytes`` is its whole size in PostgreSQL, indexes included; None where the table is absent. Of an absent
+    table ``target_rows`` are the rows that PostgreSQL holds all the same, which are left alone.
     """
 
     name: str

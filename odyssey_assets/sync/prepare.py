@@ -9,6 +9,7 @@ from odyssey_assets.findings import Severity
 from odyssey_assets.model.identifiers import quoted
 from odyssey_assets.model.schema import schema_of_version
 from odyssey_assets.progress import Phase
+from odyssey_assets.sync.rights import require_rights
 from odyssey_assets.sync.session import Session
 from odyssey_assets.target.catalog import TargetCatalog, read_catalog
 from odyssey_assets.target.connection import execute
@@ -23,7 +24,10 @@ def prepare_target(session: Session) -> TargetCatalog:
     with session.phase(Phase.SCHEMA):
         catalog = read_catalog(session.connection, session.schema)
         declared = schema_of_version(session.source.version)
-        if catalog.tables.keys() & declared.tables.keys():
+        is_there = bool(catalog.tables.keys() & declared.tables.keys())
+        if is_there or session.request.publish:
+            require_rights(session.connection, session.request, catalog, will_create=not is_there)
+        if is_there:
             return catalog
         if not session.request.publish:
             raise ConfigurationError(

@@ -52,7 +52,10 @@ def prove_changed_rows(
     comparison = replace(
         quick.comparison,
         target_rows=whole.rows,
-        target_nulls=dict(quick.comparison.source_nulls),
+        target_nulls={
+            name: count - found.source_nulls[name] + found.target_nulls[name]
+            for name, count in quick.comparison.source_nulls.items()
+        },
         missing_rows=found.missing_rows,
         extra_rows=found.extra_rows,
         changed_rows=found.changed_rows,

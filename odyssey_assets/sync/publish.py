@@ -48,7 +48,8 @@ def publish_tables(session: Session, catalog: TargetCatalog, tables: tuple[Carri
     if in_the_way:
         waiting = {table.name: TableOutcome(table.name, TableStatus.FAILED, carried=table) for table in empty}
         return Published(check_tampering(session, settled) | waiting, in_the_way, examined.objections, {})
-    outcomes = check_tampering(session, settled | _load_and_prove(examined, catalog, empty))
+    loaded = _load_and_prove(examined, catalog, empty)
+    outcomes = check_tampering(session, settled | loaded, loaded=frozenset(loaded))
     return Published(outcomes, {}, examined.objections, {})
 
 

@@ -6,6 +6,7 @@ Belongs here: writing and asking. Does not belong here: deciding which rows are 
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +14,7 @@ from adbc_driver_manager.dbapi import Connection
 
 from odyssey_assets.model.carried import CarriedTable
 from odyssey_assets.model.identifiers import quoted
-from odyssey_assets.preflight.objections import Objection, keys_of_rows
+from odyssey_assets.preflight.objections import Objection, Rowids, keys_of_rows
 from odyssey_assets.source.snapshot import open_snapshot
 from odyssey_assets.sync.bookkeeping import SCHEMA, bookkeeping_version, ensure_bookkeeping
 from odyssey_assets.sync.session import Session
@@ -49,6 +50,22 @@ def holds_rows(connection: Connection, schema: str) -> bool:
         return False
     rows = query(connection, "SELECT 1 AS one FROM odyssey_sync.quarantine WHERE schema_name = $1 LIMIT 1", [schema])
     return bool(rows)
+
+
+def rows_still_there(snapshot: Path, table: CarriedTable, recorded: Mapping[int, object]) -> Rowids:
+    """The recorded rows that a snapshot has under the same rowid and key, for SQLite gives rowids anew."""
+    rowids = np.sort(np.fromiter(recorded, dtype=np.int64, count=len(recorded)))
+    with open_snapshot(snapshot) as connection:
+        cursor = connection.execute(
+            f"SELECT rowid FROM {quoted(table.name)} WHERE rowid IN (SELECT value FROM json_each(?)) ORDER BY rowid",
+            (json.dumps(rowids.tolist()),),
+        )
+        there = np.array([rowid for (rowid,) in cursor], dtype=np.int64)
+        keys = keys_of_rows(connection, table.name, table.key, there)
+        is_same = [
+            json.loads(json.dumps(key)) == recorded[rowid] for rowid, key in zip(there.tolist(), keys, strict=True)
+        ]
+    return there[np.array(is_same, dtype=np.bool_)]
 
 
 def replace_quarantine(session: Session, tables: Mapping[str, CarriedTable], objections: tuple[Objection, ...]) -> None:

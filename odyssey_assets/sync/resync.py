@@ -5,8 +5,6 @@ Belongs here: the order of a re-sync's steps. Does not belong here: the steps (`
 """
 
 import errno
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,6 +15,7 @@ from odyssey_assets.errors import UnreachableError
 from odyssey_assets.model.carried import CarriedTable
 from odyssey_assets.preflight.objections import Objection
 from odyssey_assets.progress import Phase
+from odyssey_assets.scratch import scratch_folder
 from odyssey_assets.source.survey import TableSurvey
 from odyssey_assets.sync.apply import TableChanges, apply_staged, stage_changes
 from odyssey_assets.sync.delta import QuickTable, page_changes, quick_tables
@@ -34,6 +33,7 @@ from odyssey_assets.sync.tampering import Tampering, check_of, class_drift
 from odyssey_assets.target.catalog import TargetCatalog
 from odyssey_assets.target.connection import server_version
 from odyssey_assets.target.digests import TargetDigest, table_digest
+from odyssey_assets.target.written import written_tables
 
 
 @dataclass(frozen=True)
@@ -143,13 +143,14 @@ def _apply_and_prove(
         apply_staged(session, resync.catalog, staged)
     outcomes = dict(found)
     with session.phase(Phase.PROOF):
+        written = written_tables(session.connection, session.schema)
         for table in resync.tables:
             if table.name in differing:
                 proven, digest = _prove_changed(resync, table, staged[table.name], before.get(table.name))
                 outcomes[table.name] = _applied(proven, found[table.name])
                 if digest is not None:
                     digests[table.name] = digest
-            elif _is_reachable(resync.catalog, table.name, differing):
+            elif written is None or table.name in written:
                 outcomes[table.name] = _prove_unharmed(resync, table, found[table.name])
     return outcomes, digests
 
@@ -171,7 +172,7 @@ def _prove_changed(
 
 
 def _prove_unharmed(resync: Resync, table: CarriedTable, found: TableOutcome) -> TableOutcome:
-    """A table that was not changed, but that a cascade or a trigger could have reached."""
+    """A table that was not to be changed, and that a cascade or a trigger wrote to."""
     if table_digest(resync.session.connection, resync.session.schema, table.name) == resync.digests[table.name]:
         return found
     return _prove_in_full(resync, table, TableStatus.UNCHANGED)
@@ -180,10 +181,6 @@ def _prove_unharmed(resync: Resync, table: CarriedTable, found: TableOutcome) ->
 def _prove_in_full(resync: Resync, table: CarriedTable, status: TableStatus) -> TableOutcome:
     survey = resync.surveys.get(table.name) or survey_tables(resync.session, (table,))[table.name]
     return prove_table(resync.session, resync.catalog, table, survey, phase=Phase.PROOF, status=status)
-
-
-def _is_reachable(catalog: TargetCatalog, table: str, changed: frozenset[str]) -> bool:
-    return any(key.parent in changed for key in catalog.tables[table].foreign_keys)
 
 
 def _applied(proven: TableOutcome, found: TableOutcome) -> TableOutcome:
@@ -204,10 +201,9 @@ def _differences_file(folder: Path, table: str) -> Path:
 def _scratch(session: Session) -> Iterator[Path]:
     """A folder for this run's differences, gone at its end."""
     scratch_dir = session.request.scratch_dir
-    scratch_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    folder = Path(tempfile.mkdtemp(prefix="differences-", dir=scratch_dir))
     try:
-        yield folder
+        with scratch_folder(scratch_dir, "differences") as folder:
+            yield folder
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
@@ -215,5 +211,3 @@ def _scratch(session: Session) -> Iterator[Path]:
             f"There is no room for what differs in {scratch_dir}.",
             hint="Free some space or set ODYSSEY_STATE_DIR to a larger disk; nothing was changed.",
         ) from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

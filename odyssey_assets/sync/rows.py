@@ -5,6 +5,7 @@ held back (``preflight``), or keeping them (``quarantine``).
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -25,9 +26,14 @@ def carried_rows(session: Session, table: CarriedTable, survey: TableSurvey) -> 
 
     Raises IntegrityError, with table, column and key, at the first value that cannot be carried and is not held back.
     """
-    held = session.held_back.get(table.name)
-    batches = read_table(session.snapshot.path, table, survey, with_rowids=held is not None)
-    for batch in batches:
+    return rows_not_held(session.snapshot.path, table, survey, session.held_back.get(table.name))
+
+
+def rows_not_held(
+    snapshot: Path, table: CarriedTable, survey: TableSurvey, held: Rowids | None
+) -> Iterator[pa.RecordBatch]:
+    """The same of any finished file, less the rows with these rowids."""
+    for batch in read_table(snapshot, table, survey, with_rowids=held is not None):
         if held is None:
             _require_no_misfits(table, batch, batch.misfits)
             yield batch.rows

@@ -11,11 +11,13 @@ from dataclasses import replace
 from odyssey_assets.compare.pairing import Pairing
 from odyssey_assets.errors import ConfigurationError, IntegrityError, RefusedError
 from odyssey_assets.model.carried import CarriedTable
+from odyssey_assets.model.schema import tables_in_order
 from odyssey_assets.progress import OnProgress, Phase, Progress
+from odyssey_assets.scratch import remove_leftovers
 from odyssey_assets.source.inspection import SourceCatalog, count_rows, inspect_source
 from odyssey_assets.source.snapshot import Snapshot, take_snapshot
 from odyssey_assets.source.soundness import require_sound
-from odyssey_assets.sync.guards import hold_sync_lock, refuse_other_source
+from odyssey_assets.sync.guards import hold_sync_lock, refuse_after_switch, refuse_other_source
 from odyssey_assets.sync.ledger import Publication, last_publication, read_ledger
 from odyssey_assets.sync.outcome import Outcome, Request, TableOutcome, TableStatus
 from odyssey_assets.sync.prepare import pair_or_refuse, prepare_target
@@ -27,8 +29,9 @@ from odyssey_assets.sync.session import Session, timed
 from odyssey_assets.sync.verdict import problem_of, require_account
 from odyssey_assets.sync.verify import verify_tables
 from odyssey_assets.target.catalog import TargetCatalog
-from odyssey_assets.target.connection import connect
+from odyssey_assets.target.connection import commit, connect
 from odyssey_assets.target.reader import keep_heap_order
+from odyssey_assets.target.server_state import count_left_rows
 
 
 def run(request: Request, on_progress: OnProgress = lambda _: None) -> Outcome:
@@ -37,6 +40,7 @@ def run(request: Request, on_progress: OnProgress = lambda _: None) -> Outcome:
     Returns an outcome that is not ok when something differs; then nothing was committed. Raises OdysseyError when no
     verdict was reached, in which case nothing was committed either.
     """
+    _require_known(request.publish | request.verify)
     try:
         return _run(request, on_progress)
     except sqlite3.DatabaseError as error:
@@ -46,17 +50,28 @@ def run(request: Request, on_progress: OnProgress = lambda _: None) -> Outcome:
         ) from error
 
 
+def _require_known(names: frozenset[str]) -> None:
+    known = {table.name for table in tables_in_order()}
+    if names - known:
+        raise ConfigurationError(
+            f"There is no Odyssey table named {', '.join(sorted(names - known))}.",
+            hint=f"The tables are {', '.join(sorted(known))}.",
+        )
+
+
 def _run(request: Request, on_progress: OnProgress) -> Outcome:
     seconds: dict[str, float] = {}
+    remove_leftovers(request.scratch_dir)
     is_writing = bool(request.publish)
     with connect(request.target, read_only=not is_writing) as connection:
         if is_writing:
             hold_sync_lock(connection, request.target.schema)
+            refuse_after_switch(connection, request.target.schema)
         last = last_publication(connection, request.target.schema)
         published = {entry.snapshot_id for entry in read_ledger(connection, request.target.schema).values()}
         on_progress(Progress(Phase.SNAPSHOT))
         with timed(seconds, Phase.SNAPSHOT):
-            snapshot = take_snapshot(request.sqlite_path, request.snapshot_dir, protected=published)
+            snapshot = request.snapshot or take_snapshot(request.sqlite_path, request.snapshot_dir, protected=published)
             source = _inspect(snapshot, last)
         if last is not None and not request.accepts_new_source:
             refuse_other_source(source, count_rows(snapshot.path, source), last)
@@ -67,7 +82,7 @@ def _run(request: Request, on_progress: OnProgress) -> Outcome:
         outcome = (_publish if is_writing else _verify)(session, catalog, pairing)
         if is_writing and outcome.ok:
             with session.phase(Phase.COMMIT):
-                connection.commit()
+                commit(connection)
     return replace(outcome, seconds=dict(seconds))
 
 
@@ -119,7 +134,12 @@ def _outcome(
     in_the_way: Mapping[str, TableOutcome],
 ) -> Outcome:
     wanted = session.request.publish | session.request.verify
-    absent = {name: TableOutcome(name, TableStatus.ABSENT) for name in pairing.absent if name in wanted}
+    left = count_left_rows(session.connection, session.schema, wanted.intersection(pairing.absent))
+    absent = {
+        name: TableOutcome(name, TableStatus.ABSENT, target_rows=left.get(name, 0))
+        for name in pairing.absent
+        if name in wanted
+    }
     require_account({**outcomes, **absent}, wanted)
     problem, hint = problem_of(outcomes, in_the_way)
     tables = (*outcomes.values(), *absent.values())

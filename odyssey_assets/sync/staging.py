@@ -75,9 +75,11 @@ def _create_temporary(connection: Connection, staged: StagedTable, name: str, co
     )
 
 
-def difference_rows(table: CarriedTable, differences: Path, kind: DifferenceKind) -> Iterator[pa.RecordBatch]:
-    """The rows of one kind in canonical form: the target's for rows to delete, the source's for all others."""
-    side = "t" if kind is DifferenceKind.EXTRA else "s"
+def difference_rows(
+    table: CarriedTable, differences: Path, kind: DifferenceKind, *, of_target: bool = False
+) -> Iterator[pa.RecordBatch]:
+    """The rows of one kind in canonical form: the target's for rows to delete or where asked for, else the source's."""
+    side = "t" if of_target or kind is DifferenceKind.EXTRA else "s"
     schema = pa.schema([(column.name, CANONICAL_TYPE[column.kind]) for column in table.columns])
     with pq.ParquetFile(differences) as file:
         for batch in file.iter_batches():

@@ -18,7 +18,7 @@ from odyssey_assets.source.reader import read_table as read_source
 from odyssey_assets.source.snapshot import quick_check, snapshot_path
 from odyssey_assets.source.survey import survey_table
 from odyssey_assets.sync.ledger import LedgerEntry, read_ledger
-from odyssey_assets.sync.outcome import TableOutcome, TableStatus
+from odyssey_assets.sync.outcome import TableOutcome
 from odyssey_assets.sync.session import Session
 from odyssey_assets.target.connection import query, server_version
 from odyssey_assets.target.digests import TargetDigest, table_digest
@@ -63,18 +63,20 @@ def class_drift(
     server_version: int,
 ) -> Tampering:
     """Class one table. ``comparison`` is of the snapshot with the target as it was found."""
-    if entry is None or entry.server_version != server_version:
+    if entry is None:
         if not digest.rows:
             return Tampering(table.name, Drift.NONE, 0, (), 0, "PostgreSQL holds no rows")
-        why = "was published by another server version" if entry else "has no entry"
-        detail = f"the table {why} in the ledger, so nobody can tell whether its rows were changed"
+        detail = "the table has no entry in the ledger, so nobody can tell whether its rows were changed"
         return Tampering(table.name, Drift.LEDGER_LOST, None, (), 0, detail)
     has_lag = entry.source_digest != comparison.source_digest
+    if entry.server_version != server_version:
+        return _without_digest(session, table, entry, comparison, digest, has_lag=has_lag)
     if entry.target == digest:
         drift = Drift.LAG if comparison.different_rows else Drift.NONE
         detail = f"nobody changed it since publication {entry.publication}"
         return Tampering(table.name, drift, 0, (), digest.rows, detail)
-    return _tampered(session, table, entry, comparison, digest, has_lag=has_lag)
+    published = _compare_with_published(session, table, entry)
+    return _tampered(session, table, entry, comparison, published, digest, has_lag=has_lag)
 
 
 def check_of(tampering: Tampering) -> CheckResult:
@@ -92,8 +94,13 @@ def check_of(tampering: Tampering) -> CheckResult:
     )
 
 
-def check_tampering(session: Session, outcomes: Mapping[str, TableOutcome]) -> dict[str, TableOutcome]:
-    """The outcomes with the check added, for tables as they are in PostgreSQL now."""
+def check_tampering(
+    session: Session, outcomes: Mapping[str, TableOutcome], *, loaded: frozenset[str] = frozenset()
+) -> dict[str, TableOutcome]:
+    """The outcomes with the check added, for tables as they are in PostgreSQL now.
+
+    ``loaded`` are those that were empty until this run filled them, so that whatever they hold is its own doing.
+    """
     ledger = read_ledger(session.connection, session.schema)
     version = server_version(session.connection)
     checked = {}
@@ -101,7 +108,7 @@ def check_tampering(session: Session, outcomes: Mapping[str, TableOutcome]) -> d
         if outcome.comparison is None or outcome.carried is None:
             checked[name] = outcome
             continue
-        if outcome.status is TableStatus.LOADED:
+        if name in loaded:
             found = Tampering(name, Drift.NONE, 0, (), outcome.target_rows, "loaded by this run")
         else:
             digest = table_digest(session.connection, session.schema, name)
@@ -110,7 +117,7 @@ def check_tampering(session: Session, outcomes: Mapping[str, TableOutcome]) -> d
     return checked
 
 
-def _tampered(
+def _without_digest(
     session: Session,
     table: CarriedTable,
     entry: LedgerEntry,
@@ -119,8 +126,34 @@ def _tampered(
     *,
     has_lag: bool,
 ) -> Tampering:
+    """What every row says where the ledger's digest was made by another server version, or another way, and cannot."""
+    # Where SQLite holds what was published, the comparison is with what was published.
+    is_as_published = not has_lag and entry.source_digest is not None
+    published = comparison if is_as_published else _compare_with_published(session, table, entry)
+    if published is None:
+        detail = (
+            f"the digest of publication {entry.publication} was made by another version of PostgreSQL or of this "
+            "project, and its snapshot is gone, so nobody can tell whether its rows were changed"
+        )
+        return Tampering(table.name, Drift.LEDGER_LOST, None, (), 0, detail)
+    if published.different_rows:
+        return _tampered(session, table, entry, comparison, published, digest, has_lag=has_lag)
+    drift = Drift.LAG if comparison.different_rows else Drift.NONE
+    detail = f"every carried row was read and is as in publication {entry.publication}, whose digest cannot be compared"
+    return Tampering(table.name, drift, 0, (), digest.rows, detail)
+
+
+def _tampered(
+    session: Session,
+    table: CarriedTable,
+    entry: LedgerEntry,
+    comparison: Comparison,
+    published: Comparison | None,
+    digest: TargetDigest,
+    *,
+    has_lag: bool,
+) -> Tampering:
     drift = Drift.BOTH if has_lag else Drift.TAMPERED
-    published = _compare_with_published(session, table, entry)
     if published is None and has_lag:
         detail = (
             f"rows were changed in PostgreSQL since publication {entry.publication}, and SQLite moved on as well; "

@@ -10,25 +10,32 @@ Belongs here: which question is put to what. Does not belong here: comparing (``
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+import numpy as np
+
 from odyssey_assets.compare.checks import COMPARED
 from odyssey_assets.compare.differences import Comparison
+from odyssey_assets.errors import IntegrityError
 from odyssey_assets.model.carried import CarriedTable
+from odyssey_assets.preflight.objections import Rowids
 from odyssey_assets.progress import Phase
 from odyssey_assets.source.inspection import inspect_source
-from odyssey_assets.source.snapshot import Snapshot, kept_snapshot, quick_check
+from odyssey_assets.source.pages import count_different
+from odyssey_assets.source.snapshot import Snapshot, kept_snapshot, quick_check, snapshot_path
 from odyssey_assets.sync.delta import page_changes, source_comparison
-from odyssey_assets.sync.examine import examine, survey_tables
+from odyssey_assets.sync.examine import survey_tables
 from odyssey_assets.sync.ledger import LedgerEntry, read_ledger
 from odyssey_assets.sync.outcome import TableOutcome, TableStatus
 from odyssey_assets.sync.prove import judge
 from odyssey_assets.sync.publish import compare_tables
-from odyssey_assets.sync.quarantine import holds_rows
+from odyssey_assets.sync.quarantine import rows_still_there
 from odyssey_assets.sync.session import Session
 from odyssey_assets.sync.source_facts import ChangesSince, facts_since
 from odyssey_assets.sync.tampering import check_tampering
 from odyssey_assets.target.catalog import TargetCatalog
 from odyssey_assets.target.connection import server_version
 from odyssey_assets.target.digests import table_digest
+from odyssey_assets.target.nulls import null_counts
+from odyssey_assets.target.held_rows import recorded_rows
 
 
 def verify_tables(
@@ -36,11 +43,7 @@ def verify_tables(
 ) -> dict[str, TableOutcome]:
     """Judge tables as they are in PostgreSQL now, and say how far the source has moved on."""
     version = server_version(session.connection)
-    ledger = {
-        name: entry
-        for name, entry in read_ledger(session.connection, session.schema).items()
-        if entry.server_version == version
-    }
+    ledger = read_ledger(session.connection, session.schema)
     with session.phase(Phase.SURVEY):
         changes_since = page_changes(session, ledger.values())
         session = replace(session, source_facts=facts_since(session, tables, ledger, changes_since))
@@ -53,8 +56,10 @@ def verify_tables(
             groups.setdefault(None, []).append(table)
         elif snapshots[entry.snapshot_id] is not None:
             groups.setdefault(entry.snapshot_id, []).append(table)
-        else:
+        elif entry.server_version == version:
             outcomes[table.name] = _by_digest(session, catalog, table, entry)
+        else:
+            groups.setdefault(None, []).append(table)
     for identity, members in groups.items():
         published = None if identity is None else snapshots[identity]
         outcomes |= _by_snapshot(session, catalog, tuple(members), published, ledger)
@@ -79,12 +84,14 @@ def _by_snapshot(
     published: Snapshot | None,
     ledger: Mapping[str, LedgerEntry],
 ) -> dict[str, TableOutcome]:
-    """Compare with a published snapshot, or with the source as it is; quarantined rows are left out on both sides."""
+    """Compare with a published snapshot, or with the source as it is.
+
+    The rows left out on both sides are those in quarantine, and never any that turned bad since.
+    """
     if published is not None:
         session = replace(session, snapshot=published, source=inspect_source(published.path))
     surveys = survey_tables(session, tables)
-    if holds_rows(session.connection, session.schema):
-        session = replace(session, held_back=examine(session, catalog, tables, surveys).rows_held_back)
+    session = replace(session, held_back=_held_back(session, tables, None if published is None else ledger))
     outcomes = compare_tables(session, catalog, tables, surveys, TableStatus.VERIFIED)
     if published is None:
         return outcomes
@@ -102,8 +109,33 @@ def _by_snapshot(
     }
 
 
+def _held_back(
+    session: Session, tables: tuple[CarriedTable, ...], ledger: Mapping[str, LedgerEntry] | None
+) -> dict[str, Rowids]:
+    """The rows in quarantine that the session's snapshot has; with a ledger, as many as it says."""
+    recorded = recorded_rows(session.connection, session.schema)
+    found = {
+        table.name: rows_still_there(session.snapshot.path, table, recorded[table.name])
+        for table in tables
+        if table.name in recorded
+    }
+    for table in tables if ledger is not None else ():
+        count = len(found.get(table.name, ()))
+        if ledger is not None and count != ledger[table.name].held_rows:
+            raise IntegrityError(
+                f"odyssey_sync.quarantine was changed by someone else: of {table.name} it holds {count:,} of the rows "
+                f"that publication {ledger[table.name].publication} held back, which were "
+                f"{ledger[table.name].held_rows:,}.",
+                hint="Run odyssey sync, which writes it anew.",
+                table=table.name,
+            )
+    return found
+
+
 def _by_digest(session: Session, catalog: TargetCatalog, table: CarriedTable, entry: LedgerEntry) -> TableOutcome:
     """All that can be said when the published snapshot is gone: equal or not, and how many rows."""
+    recorded = recorded_rows(session.connection, session.schema).get(table.name, {})
+    session = replace(session, held_back={table.name: np.fromiter(recorded, dtype=np.int64)})
     digest = table_digest(session.connection, session.schema, table.name)
     is_equal = digest == entry.target
     comparison = Comparison(
@@ -112,7 +144,7 @@ def _by_digest(session: Session, catalog: TargetCatalog, table: CarriedTable, en
         source_rows=entry.rows,
         target_rows=digest.rows,
         source_nulls=dict(entry.nulls),
-        target_nulls=dict(entry.nulls),
+        target_nulls=null_counts(session.connection, session.schema, table.name, table.column_names),
         changed_rows=0 if is_equal else 1,
         source_digest=entry.source_digest,
         basis=f"by PostgreSQL's digest, as published in {entry.publication}, whose snapshot is gone"
@@ -132,6 +164,19 @@ def _with_lag(
     for table in tables:
         entry = ledger.get(table.name)
         if entry is not None:
-            lag = source_comparison(session, table, entry, changes_since, keep=None)
-            found[table.name] = replace(found[table.name], rows_behind=None if lag is None else lag.different_rows)
+            found[table.name] = replace(
+                found[table.name], rows_behind=_rows_behind(session, table, entry, changes_since)
+            )
     return found
+
+
+def _rows_behind(session: Session, table: CarriedTable, entry: LedgerEntry, changes_since: ChangesSince) -> int | None:
+    """Rows the source moved on; those that cannot be carried are counted by their bytes."""
+    lag = source_comparison(session, table, entry, changes_since, keep=None)
+    changes = changes_since[entry.snapshot_id]
+    if lag is not None or changes is None or not session.source.tables[table.name].has_rowid:
+        return None if lag is None else lag.different_rows
+    rowids = changes.rowids_by_table.get(table.name)
+    old = snapshot_path(session.request.snapshot_dir, entry.snapshot_id)
+    columns = session.source.tables[table.name].column_names
+    return 0 if rowids is None else count_different(old, session.snapshot.path, table.name, columns, rowids)

@@ -15,7 +15,11 @@ _ACTIONS = {"a": "NO ACTION", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", 
 
 @dataclass(frozen=True)
 class TargetColumn:
-    """``type_name`` is without modifier and, for enums, the bare type name; ``type_text`` is the whole type."""
+    """``type_name`` is without modifier and, for enums, the bare type name; ``type_text`` is the whole type.
+
+    ``default`` is what fills the column where a row gives nothing: its own expression, or words for an identity, or
+    its domain's.
+    """
 
     name: str
     type_name: str
@@ -206,7 +210,9 @@ SELECT c.relname::text AS table_name,
        format_type(a.atttypid, a.atttypmod) AS type_text,
        t.typtype = 'e' AS is_enum,
        a.attnotnull AS is_required,
-       pg_get_expr(d.adbin, d.adrelid) AS column_default
+       coalesce(pg_get_expr(d.adbin, d.adrelid),
+                CASE WHEN a.attidentity <> '' THEN 'the next number of its sequence' ELSE t.typdefault END)
+           AS column_default
 FROM pg_attribute a
 JOIN pg_class c ON c.oid = a.attrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace

@@ -10,13 +10,16 @@ from adbc_driver_manager.dbapi import Connection
 from sqlalchemy import ForeignKeyConstraint, Table
 
 from odyssey_assets.model.identifiers import quoted
-from odyssey_assets.target.catalog import TargetCatalog
+from odyssey_assets.target.catalog import TargetCatalog, TargetForeignKey
 from odyssey_assets.target.connection import query
 
 
 @dataclass(frozen=True)
 class ForeignKeyFacts:
-    """What the target says of one foreign key of the model; ``orphan_rows`` is None where it could not be counted."""
+    """What the target says of one foreign key of the model, under whatever name it has it.
+
+    ``orphan_rows`` is None where it could not be counted.
+    """
 
     name: str
     exists: bool
@@ -30,11 +33,13 @@ def foreign_key_facts(
 ) -> tuple[ForeignKeyFacts, ...]:
     """Facts of every foreign key the model declares for one table; orphans are counted whatever the constraint says.
 
+    A key over a column that the target lacks is left out: it can have neither a constraint nor orphans.
     ``counts_orphans`` may be False only where neither the table nor its parents changed since they were counted.
     """
     return tuple(
         _facts(connection, catalog, declared.name, constraint, counts_orphans=counts_orphans)
         for constraint in sorted(declared.foreign_key_constraints, key=lambda each: str(each.name))
+        if all(catalog.tables[declared.name].column(name) is not None for name in constraint.column_keys)
     )
 
 
@@ -45,14 +50,9 @@ def _facts(
     (element,) = declared.elements
     parent, parent_column = element.column.table.name, element.column.name
     (column,) = declared.column_keys
-    found = next((key for key in catalog.tables[table].foreign_keys if key.name == name), None)
-    as_declared = found is not None and (
-        found.columns,
-        found.parent,
-        found.parent_columns,
-        found.on_delete,
-        found.on_update,
-    ) == ((column,), parent, (parent_column,), declared.ondelete, declared.onupdate)
+    wanted = ((column,), parent, (parent_column,), declared.ondelete, declared.onupdate)
+    found = _found(catalog, table, name, wanted)
+    as_declared = found is not None and _shape(found) == wanted
     return ForeignKeyFacts(
         name,
         exists=found is not None,
@@ -60,6 +60,17 @@ def _facts(
         as_declared=as_declared,
         orphan_rows=_orphan_rows(connection, catalog, table, column, parent, parent_column) if counts_orphans else 0,
     )
+
+
+def _found(catalog: TargetCatalog, table: str, name: str, wanted: tuple[object, ...]) -> TargetForeignKey | None:
+    """The key by its name, else one that does the same under another: a name keeps no orphan out."""
+    keys = catalog.tables[table].foreign_keys
+    by_name = next((key for key in keys if key.name == name), None)
+    return by_name or next((key for key in keys if _shape(key) == wanted), None)
+
+
+def _shape(key: TargetForeignKey) -> tuple[object, ...]:
+    return key.columns, key.parent, key.parent_columns, key.on_delete, key.on_update
 
 
 def _orphan_rows(

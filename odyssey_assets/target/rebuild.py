@@ -10,7 +10,7 @@ from adbc_driver_manager.dbapi import Connection
 
 from odyssey_assets.errors import IntegrityError
 from odyssey_assets.model.identifiers import quoted
-from odyssey_assets.target.catalog import TargetCatalog, TargetForeignKey, TargetIndex
+from odyssey_assets.target.catalog import TargetCatalog, TargetForeignKey, TargetIndex, TargetTable
 from odyssey_assets.target.connection import execute
 
 
@@ -63,12 +63,18 @@ def require_same(before: TargetCatalog, after: TargetCatalog) -> None:
     """Raise IntegrityError unless keys and indexes are, by name and definition, what they were before."""
     for name, table in before.tables.items():
         found = after.tables.get(name)
-        if found is None or found.indexes != table.indexes or found.foreign_keys != table.foreign_keys:
+        other = _keys_and_indexes(table) ^ (frozenset() if found is None else _keys_and_indexes(found))
+        if other:
+            names = ", ".join(sorted({each.name for each in other}))
             raise IntegrityError(
-                f"The keys and indexes of {name} are not what they were before the load.",
+                f"The keys and indexes of {name} are not what they were before the load: {names}.",
                 hint="Nothing was committed; another session may be changing the schema.",
                 table=name,
             )
+
+
+def _keys_and_indexes(table: TargetTable) -> frozenset[TargetIndex | TargetForeignKey]:
+    return frozenset((*table.indexes, *table.foreign_keys))
 
 
 def _table(catalog: TargetCatalog, name: str) -> str:

@@ -105,6 +105,26 @@ def tables_with_rows(connection: Connection, schema: str, tables: Collection[str
     return frozenset(name for name, has_rows in answer.items() if has_rows)
 
 
+def count_left_rows(connection: Connection, schema: str, tables: Collection[str]) -> dict[str, int]:
+    """Rows of those of ``tables`` that exist, hold any and may be read by this role."""
+    there = query(connection, _READABLE_SQL, [schema, sorted(tables)]) if tables else []
+    found: dict[str, int] = {}
+    for name in (str(row["name"]) for row in there):
+        (answer,) = query(connection, f"SELECT count(*) AS rows FROM {quoted(schema)}.{quoted(name)}")
+        found[name] = int(str(answer["rows"]))
+    return {name: rows for name, rows in found.items() if rows}
+
+
+_READABLE_SQL = """
+SELECT c.relname::text AS name
+FROM pg_class c
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = $1 AND c.relname = ANY ($2::text[]) AND c.relkind IN ('r', 'p')
+  AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
+ORDER BY c.relname
+"""
+
+
 def locks_of_others(connection: Connection, schema: str, tables: Collection[str]) -> tuple[HeldLock, ...]:
     """Every lock that other sessions hold on ``tables``, one entry a session and table.
 

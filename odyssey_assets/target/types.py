@@ -3,6 +3,8 @@
 Belongs here: the type matrix of the target. Does not belong here: conversion of values (the database's own business).
 """
 
+import re
+
 import pyarrow as pa
 
 from odyssey_assets.model.carried import CarriedColumn
@@ -28,11 +30,20 @@ _WRITTEN_AS: dict[str, pa.DataType] = {
 }
 
 
-def can_carry(kind: Kind, type_name: str, *, is_enum: bool) -> bool:
-    """Whether a target column of this type can hold every value of the kind."""
+_FRACTION_DIGITS = re.compile(r"\((\d)\)")
+_MILLISECOND_DIGITS = 3
+
+
+def can_carry(kind: Kind, type_name: str, type_text: str, *, is_enum: bool) -> bool:
+    """Whether a target column of this type can hold every value of the kind.
+
+    ``type_text`` is the type with its modifier. A limit of characters is no matter of the type: it stops only values
+    that are longer, with an error, where a limit of fraction digits rounds in silence.
+    """
     if kind is Kind.ENUM:
         return is_enum or type_name in TEXT_TYPES
-    return type_name in CARRYING_TYPES[kind]
+    digits = _FRACTION_DIGITS.search(type_text) if kind is Kind.MOMENT else None
+    return type_name in CARRYING_TYPES[kind] and (digits is None or int(digits[1]) >= _MILLISECOND_DIGITS)
 
 
 def arrow_type_to_write(column: CarriedColumn) -> pa.DataType:

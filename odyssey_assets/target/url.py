@@ -39,6 +39,10 @@ _PRISMA_ONLY = frozenset(
     }
 )
 _SECRET_PARAMETERS = ("password", "sslpassword")
+_ABOUT_THE_SERVER = frozenset(
+    {"host", "hostaddr", "port", "sslmode", "sslrootcert", "sslaccept", "channel_binding", "gssencmode"}
+)
+"""Parameters that hold for every role."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +103,27 @@ def dagster_url(uri: str) -> str:
         host, port = None, None
     url = URL.create("postgresql+psycopg2", parts.user, parts.password, host, port, parts.database or None, query)
     return url.render_as_string(hide_password=False)
+
+
+def login_url(text: str, user: str, password: str, database: str, *, schema: str = DEFAULT_SCHEMA) -> str:
+    """The same server's URL for another role and database, in Prisma's dialect; the other role's own key stays out."""
+    given = _taken_apart(text.strip())
+    kept = {name: value for name, value in given.parameters.items() if name in _ABOUT_THE_SERVER}
+    parameters = kept | ({"schema": schema} if schema != DEFAULT_SCHEMA else {})
+    return _rendered(replace(given, user=user, password=password, database=database, parameters=parameters))
+
+
+def prisma_url(url: TargetUrl) -> str:
+    """The target for an application's ``.env``, in Prisma's dialect and without its password."""
+    parts = _taken_apart(url.redacted)
+    pooled = {"pgbouncer": "true"} if url.is_pooled else {}
+    return _rendered(replace(parts, parameters={"schema": url.schema, **pooled, **parts.parameters}))
+
+
+def url_of_database(url: TargetUrl, database: str) -> TargetUrl:
+    """The same server and role, another database."""
+    parts = replace(_taken_apart(url.uri), database=database)
+    return replace(url, uri=_rendered(parts), redacted=_rendered(_without_secrets(parts)))
 
 
 def redact(text: str, url: TargetUrl) -> str:

@@ -17,7 +17,7 @@ def copy_rows(connection: Connection, schema: str, table: CarriedTable, batches:
     """Append canonical batches to the table; returns the number of rows written. Errors of ``batches`` pass through."""
     written_schema = pa.schema([(column.name, arrow_type_to_write(column)) for column in table.columns])
     rows_written = 0
-    failure: Exception | None = None
+    failure: BaseException | None = None
 
     def written() -> Iterator[pa.RecordBatch]:
         nonlocal rows_written, failure
@@ -26,7 +26,7 @@ def copy_rows(connection: Connection, schema: str, table: CarriedTable, batches:
                 rows_written += batch.num_rows
                 arrays = [_as_written(each, column) for each, column in zip(batch.columns, table.columns, strict=True)]
                 yield pa.RecordBatch.from_arrays(arrays, schema=written_schema)
-        except Exception as error:
+        except BaseException as error:
             failure = error
             raise
 

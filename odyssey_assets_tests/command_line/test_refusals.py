@@ -110,7 +110,7 @@ def test_a_role_that_may_not_create_is_status_2_and_nothing_is_left(
     database_uri: str, limited_uri: str, source: Path
 ) -> None:
     result = odyssey("migrate", "--sqlite", source, "--postgres", limited_uri)
-    assert_refused(result, 2, "lacks a right:", "grant it CREATE")
+    assert_refused(result, 2, "lacks a right:", "let an administrator: GRANT CREATE")
     assert dump(database_uri) == {}
 
 

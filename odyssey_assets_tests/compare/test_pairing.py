@@ -121,6 +121,7 @@ def test_an_enum_that_is_text_in_the_target_is_text(newest: Path, target: Target
     [
         ('ALTER TABLE "Vote" DROP COLUMN "weight"', "missing_target_column", "weight"),
         ('ALTER TABLE "Vote" ALTER "weight" TYPE real', "wrong_target_type", "weight"),
+        ('ALTER TABLE "Vote" ALTER "createdAt" TYPE timestamp(0)', "wrong_target_type", "createdAt"),
         ('ALTER TABLE "Vote" ADD COLUMN "more" text NOT NULL', "unfillable_target_column", "more"),
         ('DROP TABLE "Vote"', "missing_target_table", None),
     ],

@@ -27,6 +27,7 @@ TICKS_BETWEEN_JUDGEMENTS = 10
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300 + 10 * TICKS)
 def test_a_week_of_random_edits_on_both_sides_ends_equal(server: EmbeddedServer, tmp_path: Path) -> None:
     chance = random.Random(SEED)
     path, synced, skipped = tmp_path / "odyssey.db", 0, 0

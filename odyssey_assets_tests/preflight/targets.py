@@ -33,10 +33,12 @@ def catalog_after(target: TargetUrl, statements: str, schema: str = "public") ->
         return read_catalog(connection, schema)
 
 
-def planted(target: TargetUrl, statements: str) -> tuple[str, str, str | None, str]:
-    """The one finding, which must be a warning."""
+def planted(
+    target: TargetUrl, statements: str, severity: Severity = Severity.WARNING
+) -> tuple[str, str, str | None, str]:
+    """The one finding, which must be of this severity."""
     (finding,) = parity_findings(catalog_after(target, statements), 5)
-    assert finding.severity is Severity.WARNING
+    assert finding.severity is severity
     return finding.kind, finding.table, finding.column, finding.detail
 
 

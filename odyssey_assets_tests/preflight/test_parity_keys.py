@@ -2,6 +2,7 @@
 
 import pytest
 
+from odyssey_assets.findings import Severity
 from odyssey_assets.preflight.parity import harmless_differences, parity_findings
 from odyssey_assets.target.url import TargetUrl
 from odyssey_assets_tests.preflight.targets import catalog_after, planted
@@ -119,16 +120,18 @@ FOREIGN_KEY = 'FOREIGN KEY ("userId") REFERENCES "User" (id) ON UPDATE CASCADE'
 
 
 @pytest.mark.parametrize(
-    ("statements", "kind", "detail"),
+    ("statements", "severity", "kind", "detail"),
     [
         (
             "",
+            Severity.ERROR,
             "missing_foreign_key",
             "expected Vote_userId_fkey: (userId) REFERENCES User (id) ON DELETE CASCADE ON UPDATE CASCADE, found none; "
             "nothing keeps orphans out, and deletes do not reach the rows",
         ),
         (
             f'ALTER TABLE "Vote" ADD CONSTRAINT "Vote_userId_fkey" {FOREIGN_KEY} ON DELETE RESTRICT',
+            Severity.ERROR,
             "changed_foreign_key",
             "expected Vote_userId_fkey: (userId) REFERENCES User (id) ON DELETE CASCADE ON UPDATE CASCADE, found "
             "(userId) REFERENCES User (id) ON DELETE RESTRICT ON UPDATE CASCADE; "
@@ -136,6 +139,7 @@ FOREIGN_KEY = 'FOREIGN KEY ("userId") REFERENCES "User" (id) ON UPDATE CASCADE'
         ),
         (
             f'ALTER TABLE "Vote" ADD CONSTRAINT "Vote_userId_fkey" {FOREIGN_KEY} ON DELETE CASCADE DEFERRABLE',
+            Severity.WARNING,
             "changed_foreign_key",
             "expected Vote_userId_fkey: (userId) REFERENCES User (id) ON DELETE CASCADE ON UPDATE CASCADE, found "
             "(userId) REFERENCES User (id) ON DELETE CASCADE ON UPDATE CASCADE DEFERRABLE; "
@@ -143,21 +147,25 @@ FOREIGN_KEY = 'FOREIGN KEY ("userId") REFERENCES "User" (id) ON UPDATE CASCADE'
         ),
         (
             f'ALTER TABLE "Vote" ADD CONSTRAINT "Vote_userId_fkey" {FOREIGN_KEY} ON DELETE CASCADE NOT VALID',
+            Severity.ERROR,
             "foreign_key_not_validated",
             "expected Vote_userId_fkey validated, found NOT VALID; "
             "orphans may stand in the table; find them with VALIDATE CONSTRAINT Vote_userId_fkey",
         ),
         (
             f'ALTER TABLE "Vote" ADD CONSTRAINT voter {FOREIGN_KEY} ON DELETE CASCADE',
+            Severity.WARNING,
             "renamed_foreign_key",
             "expected Vote_userId_fkey, found voter; Prisma's next migration of it will not find it",
         ),
     ],
     ids=["missing", "action", "deferrable", "not validated", "renamed"],
 )
-def test_a_changed_foreign_key_is_found(application: TargetUrl, statements: str, kind: str, detail: str) -> None:
+def test_a_changed_foreign_key_is_found(
+    application: TargetUrl, statements: str, severity: Severity, kind: str, detail: str
+) -> None:
     without = 'ALTER TABLE "Vote" DROP CONSTRAINT "Vote_userId_fkey";'
-    assert planted(application, without + statements) == (kind, "Vote", None, detail)
+    assert planted(application, without + statements, severity) == (kind, "Vote", None, detail)
 
 
 def test_a_foreign_key_that_prisma_does_not_make_is_found(application: TargetUrl) -> None:

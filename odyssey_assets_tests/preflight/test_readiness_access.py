@@ -27,7 +27,7 @@ def test_a_role_without_any_right_lacks_each(application: TargetUrl) -> None:
 
 def test_a_role_with_every_right_lacks_none(two_tables: TargetUrl) -> None:
     grants = (
-        "CREATE SCHEMA odyssey_sync; CREATE ROLE nobody_special; GRANT USAGE ON SCHEMA odyssey_sync TO nobody_special; "
+        "CREATE SCHEMA odyssey_sync; CREATE ROLE nobody_special; GRANT ALL ON SCHEMA odyssey_sync TO nobody_special; "
         "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO nobody_special; "
         "SET LOCAL ROLE nobody_special"
     )
@@ -36,7 +36,7 @@ def test_a_role_with_every_right_lacks_none(two_tables: TargetUrl) -> None:
 
 def test_a_single_missing_right_is_one_finding(two_tables: TargetUrl) -> None:
     grants = (
-        "CREATE SCHEMA odyssey_sync; CREATE ROLE nobody_special; GRANT USAGE ON SCHEMA odyssey_sync TO nobody_special; "
+        "CREATE SCHEMA odyssey_sync; CREATE ROLE nobody_special; GRANT ALL ON SCHEMA odyssey_sync TO nobody_special; "
         "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO nobody_special; "
         'REVOKE DELETE ON "Village" FROM nobody_special; SET LOCAL ROLE nobody_special'
     )
@@ -73,7 +73,7 @@ def test_a_schema_that_may_not_be_entered_is_not_looked_into(two_tables: TargetU
     findings = findings_of(
         two_tables,
         "REVOKE USAGE ON SCHEMA public FROM PUBLIC; CREATE SCHEMA odyssey_sync; CREATE ROLE nobody_special; "
-        "GRANT USAGE ON SCHEMA odyssey_sync TO nobody_special; "
+        "GRANT ALL ON SCHEMA odyssey_sync TO nobody_special; "
         "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO nobody_special; "
         "SET LOCAL ROLE nobody_special",
     )
@@ -86,7 +86,7 @@ def test_rows_that_are_hidden_from_the_role_are_an_error(two_tables: TargetUrl) 
     findings = findings_of(
         two_tables,
         'ALTER TABLE "User" ENABLE ROW LEVEL SECURITY; CREATE SCHEMA odyssey_sync; CREATE ROLE nobody_special; '
-        "GRANT USAGE ON SCHEMA odyssey_sync TO nobody_special; "
+        "GRANT ALL ON SCHEMA odyssey_sync TO nobody_special; "
         "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO nobody_special; "
         "SET LOCAL ROLE nobody_special",
     )

@@ -191,3 +191,14 @@ def test_the_command_prints_one_document_and_its_status_is_the_verdict(
     assert (done.exit_code, document["ok"]) == ((1, False) if is_bad else (0, True))
     assert ("unknown_enum_label: User.role [id=User-1]" in done.stderr) is is_bad
     assert dump(surroundings) == {}
+
+
+def test_rows_of_a_table_that_the_source_lacks_are_a_warning(source: Path, database_uri: str) -> None:
+    run_postgres(database_uri, prisma_sql(5))
+    run_sqlite(source, 'DROP TABLE "VerificationToken"')
+    without = preflight(source, database_uri)
+    assert "rows_without_source" not in {each.kind for each in without.findings}
+    run_postgres(database_uri, """INSERT INTO "VerificationToken" VALUES ('a', 'b', now())""")
+    verdict = preflight(source, database_uri)
+    (finding,) = (each for each in verdict.findings if each.kind == "rows_without_source")
+    assert (finding.severity, finding.table, verdict.ok) == (Severity.WARNING, "VerificationToken", without.ok)

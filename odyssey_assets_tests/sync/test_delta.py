@@ -3,10 +3,14 @@
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pyarrow import RecordBatch
 
+from odyssey_assets.compare.keyed import KeyedDifferences, compare_by_key
 from odyssey_assets.errors import OdysseyError
+from odyssey_assets.model.carried import CarriedTable
 from odyssey_assets.sync import delta
 from odyssey_assets.sync.outcome import Outcome, Policy
 from odyssey_assets.target.embedded import EmbeddedServer
@@ -132,6 +136,25 @@ def test_where_too_many_rows_are_concerned_the_table_is_read_in_full(
     pair: DualRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(delta, "LARGEST_DELTA_ROWS", 3)
+    pair.change(RENAME)
+    outcome = pair.sync()
+    assert (outcome.problem, read_in_full(outcome), pair.differences()) == (None, VILLAGE, [])
+
+
+def overlooking(real: Callable[..., KeyedDifferences]) -> Callable[..., KeyedDifferences]:
+    """A comparison that is shown the old rows only."""
+
+    def compare(table: CarriedTable, new: object, old: Iterator[RecordBatch], *rest: Any, **options: Any) -> Any:
+        batches = list(old)
+        return real(table, iter(batches), iter(batches), *rest, **options)
+
+    return compare
+
+
+def test_a_change_that_was_overlooked_is_noticed_by_the_digests_and_the_table_read_in_full(
+    pair: DualRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delta, "compare_by_key", overlooking(compare_by_key))
     pair.change(RENAME)
     outcome = pair.sync()
     assert (outcome.problem, read_in_full(outcome), pair.differences()) == (None, VILLAGE, [])

@@ -13,6 +13,7 @@ from odyssey_assets.target.embedded import EmbeddedServer
 from odyssey_assets.target.url import parse_target_url
 from odyssey_assets_tests.statements import ask_postgres, run_postgres
 from odyssey_assets_tests.sync.dual_run import ROWS, DualRun, Template, copied, published_template
+from odyssey_assets_tests.sync.older_bookkeeping import bring_back
 from odyssey_assets_tests.sync.ordinary_role import ordinary_role
 from odyssey_assets_tests.sync.requests import ALL_TABLES
 
@@ -104,3 +105,16 @@ def test_another_schema_has_a_ledger_of_its_own(pair: DualRun) -> None:
 def test_a_digest_made_another_way_is_not_compared(pair: DualRun) -> None:
     run_postgres(pair.uri, "UPDATE odyssey_sync.published_table SET digest_algorithm = 'other'")
     assert {entry.source_digest for entry in ledger(pair.uri)[1].values()} == {None}
+
+
+def test_a_digest_of_the_target_made_another_way_fits_no_server(pair: DualRun) -> None:
+    assert None not in {entry.server_version for entry in ledger(pair.uri)[1].values()}
+    run_postgres(pair.uri, "UPDATE odyssey_sync.published_table SET target_method = 'other'")
+    assert {entry.server_version for entry in ledger(pair.uri)[1].values()} == {None}
+
+
+def test_a_ledger_that_does_not_say_how_digests_were_made_is_read_as_made_another_way(pair: DualRun) -> None:
+    bring_back(pair.uri, 3)
+    _, entries = ledger(pair.uri)
+    assert entries.keys() == ALL_TABLES
+    assert {entry.server_version for entry in entries.values()} == {None}

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from odyssey_assets.errors import IntegrityError, OdysseyError, UnreachableError
+from odyssey_assets.errors import ConfigurationError, IntegrityError, OdysseyError, UnreachableError
 from odyssey_assets.model.schema import ALL_VERSIONS
 from odyssey_assets.progress import Phase, Progress
 from odyssey_assets.sample.writer import DateForm, write_sample
@@ -15,7 +15,7 @@ from odyssey_assets.sync.outcome import TableStatus
 from odyssey_assets.sync.run import run
 from odyssey_assets_tests.oracle import catalog, differences, dump, facts_for
 from odyssey_assets_tests.statements import ask_postgres, ask_sqlite, prisma_sql, run_postgres, run_sqlite
-from odyssey_assets_tests.sync.requests import application_rows, failures, request_for, statuses, verification
+from odyssey_assets_tests.sync.requests import NONE, application_rows, failures, request_for, statuses, verification
 
 NEWEST_TABLES = 37
 
@@ -147,7 +147,7 @@ def test_equal_rows_under_a_lost_foreign_key_are_not_said_to_differ(
     run_postgres(loaded_uri, 'ALTER TABLE "Vote" DROP CONSTRAINT "Vote_userId_fkey"; TRUNCATE "EmailLog"')
     before = dump(loaded_uri)
     outcome = run(request_for(tmp_path, source, loaded_uri))
-    assert outcome.problem == "Integrity checks failed: Vote fails foreign_keys."
+    assert outcome.problem == "Integrity checks failed: Vote fails foreign_keys, schema."
     assert dump(loaded_uri) == before
 
 
@@ -200,7 +200,7 @@ def test_a_broken_foreign_key_between_equal_sides_is_no_success(tmp_path: Path, 
 
 
 def test_a_subset_needs_its_parents(tmp_path: Path, source: Path, database_uri: str) -> None:
-    with pytest.raises(IntegrityError, match=r'parent row is missing: .*"Account_userId_fkey"'):
+    with pytest.raises(IntegrityError, match=r"Account.userId .*: refers to a row of User .* publish User as well"):
         run(request_for(tmp_path, source, database_uri, publish=frozenset({"Account"})))
     assert catalog(database_uri) == {"enums": {}, "tables": {}}
 
@@ -248,3 +248,27 @@ def test_a_missing_source_changes_nothing(tmp_path: Path, database_uri: str) -> 
     assert ask_postgres(database_uri, "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace") == [
         (0,)
     ]
+
+
+def test_a_name_that_no_table_has_is_an_error_and_not_passed_over(
+    tmp_path: Path, source: Path, database_uri: str
+) -> None:
+    for names in ({"publish": frozenset({"User", "Usr"})}, {"publish": NONE, "verify": frozenset({"Usr"})}):
+        with pytest.raises(ConfigurationError, match="There is no Odyssey table named Usr") as raised:
+            run(request_for(tmp_path, source, database_uri, **names))
+        assert raised.value.exit_status == 2
+    assert not (tmp_path / "snapshots").exists()
+
+
+def test_rows_of_a_table_the_source_lacks_are_counted_and_left_alone(
+    tmp_path: Path, source: Path, loaded_uri: str
+) -> None:
+    ((rows,),) = ask_postgres(loaded_uri, 'SELECT count(*) FROM "EmailLog"')
+    run_sqlite(source, 'DROP TABLE "EmailLog"')
+    before = dump(loaded_uri)
+    outcome = run(verification(tmp_path, source, loaded_uri))
+    assert {table.name: table.target_rows for table in outcome.tables if table.status is TableStatus.ABSENT} == {
+        "EmailLog": rows
+    }
+    assert rows > 0
+    assert dump(loaded_uri) == before

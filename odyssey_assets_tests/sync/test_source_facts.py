@@ -8,7 +8,8 @@ from odyssey_assets.compare.checks import CheckName, CheckResult
 from odyssey_assets.sample.writer import write_sample
 from odyssey_assets.sync.outcome import Outcome
 from odyssey_assets.sync.run import run
-from odyssey_assets_tests.statements import ask_postgres, run_postgres, run_sqlite
+from odyssey_assets_tests.statements import ask_postgres, run_sqlite
+from odyssey_assets_tests.sync.older_bookkeeping import bring_back
 from odyssey_assets_tests.sync.requests import request_for
 
 TABLES = frozenset({"Village", "Vote", "User", "Feature", "Feedback", "HRISSync", "HRISConflict", "EmailLog"})
@@ -93,8 +94,7 @@ def test_a_ledger_of_an_earlier_version_is_read_and_brought_up_to_date(
     tmp_path: Path, source: Path, database_uri: str
 ) -> None:
     sync(tmp_path, source, database_uri)
-    run_postgres(database_uri, "ALTER TABLE odyssey_sync.published_table DROP COLUMN date_forms, DROP COLUMN dangling; "
-                 "UPDATE odyssey_sync.version SET number = 2")  # fmt: skip
+    bring_back(database_uri, 2)
     nothing_published = request_for(tmp_path, source, database_uri, publish=frozenset(), verify=TABLES)
     assert dates(run(nothing_published))[1].endswith("no earlier publication to compare with")
     assert ask_postgres(database_uri, "SELECT number FROM odyssey_sync.version") == [(2,)]

@@ -1,6 +1,6 @@
 """Telling what the source did from what somebody else did to PostgreSQL: classed, named, repaired or refused."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
@@ -9,12 +9,16 @@ import pytest
 from odyssey_assets.compare.checks import CheckResult
 from odyssey_assets.errors import EXIT_REFUSED, RefusedError
 from odyssey_assets.findings import Severity
+from odyssey_assets.sync.bookkeeping import UPGRADES
 from odyssey_assets.sync.outcome import OnTamper, Outcome
+from odyssey_assets.sync.run import run
 from odyssey_assets.target.embedded import EmbeddedServer
 from odyssey_assets_tests.oracle import dump
-from odyssey_assets_tests.statements import run_postgres
+from odyssey_assets_tests.statements import ask_postgres, run_postgres
 from odyssey_assets_tests.sync.dual_run import DualRun, Template, copied, published_template
-from odyssey_assets_tests.sync.ordinary_role import ordinary_role
+from odyssey_assets_tests.sync.older_bookkeeping import bring_back
+from odyssey_assets_tests.sync.ordinary_role import as_role, ordinary_role
+from odyssey_assets_tests.sync.requests import failures, verification
 
 SOURCE_EDIT = """UPDATE "Badge" SET "name" = 'by the application' WHERE "id" = 'Badge-1'"""
 TARGET_EDIT = """UPDATE "Badge" SET "name" = 'by somebody' WHERE "id" = 'Badge-2'"""
@@ -131,3 +135,77 @@ def test_asked_to_stop_it_refuses_names_the_tables_and_changes_nothing(pair: Dua
     pair.sync(on_tamper=OnTamper.REPAIR)
     assert pair.differences() == []
     assert pair.sync(on_tamper=OnTamper.STOP).problem is None
+
+
+def test_what_postgresql_takes_for_equal_is_tampering_too_and_is_put_right(pair: DualRun) -> None:
+    pair.change("""UPDATE "Vote" SET "decayedWeight" = 0.0 WHERE "id" = 'Vote-1'""")
+    pair.converge()
+    run_postgres(pair.uri, """UPDATE "Vote" SET "decayedWeight" = '-0' WHERE "id" = 'Vote-1'""")
+    found = verdict(pair.sync(), "Vote")
+    assert [(each.key["id"], each.column) for each in found.listed] == [("Vote-1", "decayedWeight")]
+    assert pair.differences() == []
+
+
+@pytest.mark.parametrize("type_sql", ["json", "point", "aclitem", "numeric"])
+def test_a_column_of_somebody_else_s_is_watched_whatever_its_type(pair: DualRun, type_sql: str) -> None:
+    values = {"json": "'{}'", "point": "'(0,0)'", "aclitem": "makeaclitem(0, 10, 'SELECT', false)", "numeric": "1.00"}
+    run_postgres(pair.uri, f'ALTER TABLE "Badge" ADD COLUMN extra {type_sql}')
+    pair.sync()
+    assert failed_tables(pair.sync()) == set()
+    run_postgres(pair.uri, f"""UPDATE "Badge" SET extra = {values[type_sql]} WHERE id = 'Badge-1'""")
+    found = verdict(pair.sync())
+    assert (found.passed, "outside the columns that are carried" in found.detail) == (False, True)
+    assert failed_tables(pair.sync()) == set()
+
+
+OTHER_DIGESTS: dict[str, Callable[[str], None]] = {
+    "an earlier version of this project": lambda uri: bring_back(uri, 3),
+    "another method": lambda uri: run_postgres(
+        uri, "UPDATE odyssey_sync.published_table SET target_method = 'other', target_digest = '1'"
+    ),
+    "another server version": lambda uri: run_postgres(
+        uri, "UPDATE odyssey_sync.published_table SET server_version = 1, target_digest = '1'"
+    ),
+}
+"""Ways to a ledger whose digests cannot be compared with today's."""
+
+
+@pytest.mark.parametrize("made_by", OTHER_DIGESTS)
+def test_a_digest_made_another_way_leads_to_one_full_reading_and_to_no_alarm(pair: DualRun, made_by: str) -> None:
+    pair.change(SOURCE_EDIT)
+    OTHER_DIGESTS[made_by](pair.uri)
+    assert failures(run(verification(pair.folder, pair.source, as_role(pair.uri)))) == {}
+    outcome = pair.sync()
+    assert failed_tables(outcome) == set()
+    assert {table.comparison.basis for table in outcome.tables if table.comparison} == {""}
+    assert "every carried row was read and is as in publication 1" in verdict(outcome).detail
+    assert pair.differences() == []
+    again = pair.sync()
+    assert failed_tables(again) == set()
+    assert "" not in {table.comparison.basis for table in again.tables if table.comparison}
+    assert ask_postgres(pair.uri, "SELECT number FROM odyssey_sync.version") == [(len(UPGRADES),)]
+
+
+@pytest.mark.parametrize("made_by", OTHER_DIGESTS)
+@pytest.mark.parametrize("has_lag", [True, False])
+def test_tampering_is_found_without_a_digest_to_compare(pair: DualRun, made_by: str, has_lag: bool) -> None:
+    if has_lag:
+        pair.change(SOURCE_EDIT)
+    OTHER_DIGESTS[made_by](pair.uri)
+    run_postgres(pair.uri, TARGET_EDIT)
+    outcome = pair.sync()
+    found = verdict(outcome)
+    assert failed_tables(outcome) == {"Badge"}
+    assert ([each.key["id"] for each in found.listed], found.differences) == (["Badge-2"], 1)
+    assert pair.differences() == []
+
+
+def test_with_neither_digest_nor_snapshot_nobody_can_tell_and_it_is_said(pair: DualRun) -> None:
+    pair.change(SOURCE_EDIT)
+    OTHER_DIGESTS["another method"](pair.uri)
+    pair.forget_snapshots()
+    outcome = pair.sync()
+    # Tables of which SQLite holds what was published are compared with just that.
+    assert failed_tables(outcome) == {"Badge"}
+    assert "its snapshot is gone, so nobody can tell" in verdict(outcome).detail
+    assert pair.differences() == []

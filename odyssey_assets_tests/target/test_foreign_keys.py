@@ -46,12 +46,13 @@ def test_every_foreign_key_of_every_table_is_found_in_the_applications_own_schem
     [
         (DROP, (False, False, False)),
         (f'{AGAIN} ("userId") REFERENCES "User" ON DELETE CASCADE ON UPDATE CASCADE NOT VALID', (True, False, True)),
+        (f'ALTER TABLE "Vote" RENAME CONSTRAINT "{NAME}" TO voter', (True, True, True)),
         (f'{AGAIN} ("userId") REFERENCES "User" ON DELETE SET NULL ON UPDATE CASCADE', (True, True, False)),
         (f'{AGAIN} ("userId") REFERENCES "User" ON DELETE CASCADE', (True, True, False)),
         (f'{AGAIN} ("feedbackId") REFERENCES "User" ON DELETE CASCADE ON UPDATE CASCADE', (True, True, False)),
         (f'{AGAIN} ("userId") REFERENCES "Feedback" ON DELETE CASCADE ON UPDATE CASCADE', (True, True, False)),
     ],
-    ids=["missing", "not valid", "other delete", "other update", "other column", "other parent"],
+    ids=["missing", "not valid", "renamed", "other delete", "other update", "other column", "other parent"],
 )
 def test_a_foreign_key_that_is_not_the_models_is_seen(
     target: TargetUrl, change: str, expected: tuple[bool, bool, bool]

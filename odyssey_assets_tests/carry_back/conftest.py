@@ -1,0 +1,27 @@
+"""A published pair for tests of the way back: PostgreSQL is edited, then carried back onto the published snapshot."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from odyssey_assets.target.embedded import EmbeddedServer
+from odyssey_assets_tests.carry_back.way_back import WayBack
+from odyssey_assets_tests.sync.dual_run import Template, copied, published_template
+from odyssey_assets_tests.sync.ordinary_role import as_role, ordinary_role
+
+
+@pytest.fixture(scope="module")
+def template(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Template]:
+    with (
+        ordinary_role(server),
+        published_template(server, tmp_path_factory.mktemp("template")) as published,
+    ):
+        yield published
+
+
+@pytest.fixture
+def pair(template: Template, tmp_path: Path) -> Iterator[WayBack]:
+    """Every table with four sound rows, published; the way back goes by the role that owns the tables."""
+    with copied(template, tmp_path) as copy:
+        yield WayBack(tmp_path, copy.uri, as_role(copy.uri))

@@ -1,0 +1,155 @@
+"""kill -9 of the real daemon while a sync waits and while one works: none is lost, and no two work at once."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
+from pathlib import Path
+
+import dagster as dg
+import psycopg
+import pytest
+
+from odyssey_assets.configuration import (
+    ENV_DAGSTER_POSTGRES,
+    ENV_POSTGRES,
+    ENV_SQLITE,
+    ENV_STATE_DIR,
+    PROJECT_DIR,
+    Settings,
+    settings_from_environment,
+)
+from odyssey_assets.instance import ENV_DAGSTER_STORAGE, open_instance, prepare_instance
+from odyssey_assets.launch import launch
+from odyssey_assets.sample.writer import write_sample
+from odyssey_assets.target.embedded import EmbeddedServer
+from odyssey_assets_tests.conftest import fresh_database
+from odyssey_assets_tests.oracle import differences
+from odyssey_assets_tests.statements import run_sqlite
+
+PATIENCE_SECONDS = 180
+ENDED = {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
+
+
+@pytest.fixture
+def settings(tmp_path: Path, server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+    """A source, a target that was published from it, and an instance whose storage is PostgreSQL."""
+    with ExitStack() as stack:
+        target, storage = (stack.enter_context(fresh_database(server)) for _ in range(2))
+        for name in ("DAGSTER_HOME", ENV_DAGSTER_STORAGE):
+            monkeypatch.setenv(name, "")
+        monkeypatch.setenv(ENV_STATE_DIR, str(tmp_path / "state"))
+        monkeypatch.setenv(ENV_SQLITE, str(write_sample(tmp_path / "odyssey.db").path))
+        monkeypatch.setenv(ENV_POSTGRES, target)
+        monkeypatch.setenv(ENV_DAGSTER_POSTGRES, storage)
+        found = settings_from_environment()
+        assert launch(found, "migrate", None, {}, lambda _: None)["ok"]
+        yield found
+
+
+def configure(settings: Settings, *, queue_is_open: bool) -> None:
+    """The project's own configuration, watched more closely, and with a queue that lets nothing out until it may."""
+    prepare_instance(settings)
+    path = settings.dagster_home / "dagster.yaml"
+    text = path.read_text()
+    for ours, theirs in (
+        ("poll_interval_seconds: 30", "poll_interval_seconds: 1"),
+        ("max_concurrent_runs: 4", f"max_concurrent_runs: {4 * queue_is_open}"),
+    ):
+        assert ours in text
+        text = text.replace(ours, theirs)
+    path.write_text(text)
+
+
+@contextmanager
+def daemon(folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """The real daemon in a process group of its own, which is killed at the end."""
+    command = [str(Path(sys.executable).parent / "dagster-daemon"), "run"]
+    with (
+        (folder / "daemon.log").open("a") as log,
+        subprocess.Popen(
+            [*command, "-m", "odyssey_assets_tests.end_to_end.daemon_workspace"],
+            cwd=PROJECT_DIR,
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        ) as process,
+    ):
+        try:
+            yield process
+        except BaseException:
+            sys.stderr.write((folder / "daemon.log").read_text()[-6000:])
+            raise
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def wait_until(fact: Callable[[], bool]) -> None:
+    ends_at = time.monotonic() + PATIENCE_SECONDS
+    while not fact():
+        assert time.monotonic() < ends_at, "it did not come about"
+        time.sleep(0.2)
+
+
+def syncs(instance: dg.DagsterInstance) -> list[dg.RunRecord]:
+    """Oldest first."""
+    return list(reversed(instance.get_run_records(dg.RunsFilter(job_name="sync"))))
+
+
+def statuses(instance: dg.DagsterInstance) -> list[dg.DagsterRunStatus]:
+    return [record.dagster_run.status for record in syncs(instance)]
+
+
+def waits_for_a_lock(uri: str) -> bool:
+    with closing(psycopg.connect(uri, autocommit=True)) as connection:
+        found = connection.execute(
+            "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = '\"Village\"'::regclass"
+        )
+        return found.fetchone() != (0,)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("killed", ["everything", "the daemon alone"])
+def test_a_killed_daemon_loses_no_sync_and_doubles_none(settings: Settings, tmp_path: Path, killed: str) -> None:
+    uri, source = settings.postgres_url, settings.sqlite_path
+    assert uri is not None
+    assert source is not None
+    run_sqlite(source, """UPDATE "Village" SET "name" = 'renamed once'""")
+    with open_instance() as instance, closing(psycopg.connect(uri)) as holder:
+        configure(settings, queue_is_open=False)
+        with daemon(tmp_path):
+            wait_until(lambda: statuses(instance) == [dg.DagsterRunStatus.QUEUED])
+        (queued,) = syncs(instance)
+        holder.execute('LOCK TABLE "Village" IN ACCESS EXCLUSIVE MODE')
+        configure(settings, queue_is_open=True)
+        with daemon(tmp_path) as first:
+            wait_until(lambda: waits_for_a_lock(uri))
+            assert syncs(instance)[0].dagster_run.run_id == queued.dagster_run.run_id
+            assert statuses(instance)[0] is dg.DagsterRunStatus.STARTED
+            if killed == "everything":
+                os.killpg(first.pid, signal.SIGKILL)
+                expected = dg.DagsterRunStatus.FAILURE
+            else:
+                first.kill()
+                expected = dg.DagsterRunStatus.SUCCESS
+            first.wait()
+            with daemon(tmp_path):
+                holder.rollback()
+                wait_until(lambda: statuses(instance)[0] in ENDED)
+                assert statuses(instance)[0] is expected
+                run_sqlite(source, """UPDATE "Village" SET "name" = 'renamed twice'""")
+                wait_until(lambda: differences(source, uri) == [])
+                wait_until(lambda: set(statuses(instance)) <= ENDED)
+        assert set(statuses(instance)[1:]) == {dg.DagsterRunStatus.SUCCESS}
+        assert_never_two_at_work(syncs(instance))
+
+
+def assert_never_two_at_work(records: list[dg.RunRecord]) -> None:
+    spans = sorted((record.start_time or 0.0, record.end_time or 0.0) for record in records)
+    assert all(start > 0 for start, _ in spans)
+    assert all(ended <= started for (_, ended), (started, _) in zip(spans, spans[1:], strict=False)), spans
