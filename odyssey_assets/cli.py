@@ -8,14 +8,18 @@ import click
 
 from odyssey_assets import __version__
 from odyssey_assets.commands.alert_test import alert_test
+from odyssey_assets.commands.backup import backup
+from odyssey_assets.commands.backups import backups
 from odyssey_assets.commands.benchmark import benchmark
 from odyssey_assets.commands.calibrate import calibrate
 from odyssey_assets.commands.cutover import cutover
 from odyssey_assets.commands.dev import dev
+from odyssey_assets.commands.drill import drill
 from odyssey_assets.commands.migrate import migrate
 from odyssey_assets.commands.preflight import preflight
 from odyssey_assets.commands.provision import provision
 from odyssey_assets.commands.report import report
+from odyssey_assets.commands.restore import restore
 from odyssey_assets.commands.rollback import rollback
 from odyssey_assets.commands.sample import sample
 from odyssey_assets.commands.server import server
@@ -41,6 +45,10 @@ COMMANDS = (
     verify,
     cutover,
     rollback,
+    backup,
+    backups,
+    restore,
+    drill,
     report,
     calibrate,
     benchmark,

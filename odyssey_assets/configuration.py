@@ -16,12 +16,14 @@ ENV_STATE_DIR = "ODYSSEY_STATE_DIR"
 ENV_SQLITE = "ODYSSEY_SQLITE_PATH"
 ENV_POSTGRES = "POSTGRES_URL"
 ENV_ADMIN = "ODYSSEY_ADMIN_URL"
+ENV_SCRATCH = "ODYSSEY_SCRATCH_URL"
 FILE_SUFFIX = "_FILE"
 """Each variable that holds a PostgreSQL URL can be replaced by one of this name more, which names a file."""
 
 ENV_DUAL_RUN = "ODYSSEY_DUAL_RUN"
 ENV_SYNC_ON_CHANGE = "ODYSSEY_SYNC_ON_CHANGE"
 ENV_SYNC_CRON = "ODYSSEY_SYNC_CRON"
+ENV_BACKUP_CRON = "ODYSSEY_BACKUP_CRON"
 ENV_OVERDUE_MINUTES = "ODYSSEY_OVERDUE_MINUTES"
 ENV_DEBOUNCE_SECONDS = "ODYSSEY_DEBOUNCE_SECONDS"
 ENV_DAGSTER_POSTGRES = "ODYSSEY_DAGSTER_POSTGRES_URL"
@@ -32,12 +34,14 @@ class Settings:
     """One process's view of its surroundings.
 
     ``postgres_url`` is None when the embedded server is meant, ``sqlite_path`` when no source was named.
+    ``scratch_postgres_url`` is where restores are tried, None for the target's own server.
     """
 
     state_dir: Path
     sqlite_path: Path | None
     postgres_url: str | None
     dagster_postgres_url: str | None
+    scratch_postgres_url: str | None = None
 
     @property
     def dagster_home(self) -> Path:
@@ -80,6 +84,7 @@ def settings_from_environment(environ: Mapping[str, str] = os.environ) -> Settin
         sqlite_path=sqlite_path_from(sqlite) if sqlite else None,
         postgres_url=postgres_url_from(ENV_POSTGRES, environ),
         dagster_postgres_url=postgres_url_from(ENV_DAGSTER_POSTGRES, environ),
+        scratch_postgres_url=postgres_url_from(ENV_SCRATCH, environ),
     )
 
 
@@ -114,6 +119,7 @@ class DualRun:
     cron: str = "*/15 * * * *"
     overdue_minutes: float = 45.0
     debounce_seconds: float = 3.0
+    backup_cron: str = "41 2 * * *"
 
 
 def dual_run_from_environment(environ: Mapping[str, str] = os.environ) -> DualRun:
@@ -125,6 +131,7 @@ def dual_run_from_environment(environ: Mapping[str, str] = os.environ) -> DualRu
         cron=environ.get(ENV_SYNC_CRON, "").strip() or default.cron,
         overdue_minutes=_number(environ, ENV_OVERDUE_MINUTES, default.overdue_minutes),
         debounce_seconds=_number(environ, ENV_DEBOUNCE_SECONDS, default.debounce_seconds),
+        backup_cron=environ.get(ENV_BACKUP_CRON, "").strip() or default.backup_cron,
     )
 
 

@@ -6,12 +6,14 @@ import dagster as dg
 
 from odyssey_assets.alerts.settings import is_configured
 from odyssey_assets.assets import odyssey_tables, with_overdue_policy
+from odyssey_assets.backup_assets import backup_assets
 from odyssey_assets.configuration import DualRun, dual_run_from_environment
-from odyssey_assets.jobs import migrate_job, observe_job, preflight_job, sync_job, verify_job
+from odyssey_assets.cutover_job import cutover_asset, cutover_job
+from odyssey_assets.jobs import backup_job, drill_job, migrate_job, observe_job, preflight_job, sync_job, verify_job
 from odyssey_assets.preflight_check import preflight_check
 from odyssey_assets.resources import OdysseyEngine
 from odyssey_assets.schedules import schedules
-from odyssey_assets.sensors import alerts_sensor, source_changed_sensor
+from odyssey_assets.sensors import alerts_sensor, publications_sensor, source_changed_sensor
 from odyssey_assets.source_assets import observe_sqlite, sqlite_database
 
 
@@ -26,11 +28,30 @@ def build_definitions(
     names = None if tables is None else tuple(tables)
     dual_run = dual_run or DualRun()
     return dg.Definitions(
-        assets=[sqlite_database, observe_sqlite, *with_overdue_policy(odyssey_tables, dual_run)],
+        assets=[
+            sqlite_database,
+            observe_sqlite,
+            cutover_asset,
+            *with_overdue_policy(odyssey_tables, dual_run),
+            *backup_assets,
+        ],
         asset_checks=[preflight_check],
-        jobs=[migrate_job(names), sync_job(names), verify_job(names), observe_job(), preflight_job()],
+        jobs=[
+            migrate_job(names),
+            sync_job(names),
+            verify_job(names),
+            observe_job(),
+            preflight_job(),
+            backup_job(),
+            drill_job(),
+            cutover_job(),
+        ],
         schedules=schedules(dual_run),
-        sensors=[source_changed_sensor(dual_run), alerts_sensor(dual_run, is_on=has_alerts)],
+        sensors=[
+            source_changed_sensor(dual_run),
+            publications_sensor(dual_run),
+            alerts_sensor(dual_run, is_on=has_alerts),
+        ],
         resources={"odyssey": odyssey or OdysseyEngine()},
         executor=dg.in_process_executor,
     )

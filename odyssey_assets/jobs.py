@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from odyssey_assets.assets import odyssey_tables
+from odyssey_assets.backup_assets import BACKUP_KEYS, RESTORED_KEYS
 from odyssey_assets.metadata import MIGRATE_MODE, MODE_TAG, WRITES_TAG, asset_key
 from odyssey_assets.preflight_check import PREFLIGHT_CHECK
 from odyssey_assets.source_assets import observe_sqlite
@@ -63,6 +64,24 @@ def preflight_job() -> "UnresolvedAssetJobDefinition":
         selection=dg.AssetSelection.checks(PREFLIGHT_CHECK),
         description="Looks at the SQLite file and at PostgreSQL, changes nothing, and lists everything that stands in "
         "the way of carrying every row.",
+    )
+
+
+def backup_job() -> "UnresolvedAssetJobDefinition":
+    """Back up both sides and try a restore of each."""
+    return dg.define_asset_job(
+        "backup",
+        selection=dg.AssetSelection.assets(*BACKUP_KEYS),
+        description="Backs up SQLite and PostgreSQL, and restores each backup into scratch to prove that it can be.",
+    )
+
+
+def drill_job() -> "UnresolvedAssetJobDefinition":
+    """Try a restore of the newest backups, without taking others."""
+    return dg.define_asset_job(
+        "drill",
+        selection=dg.AssetSelection.checks(*RESTORED_KEYS),
+        description="Restores the newest backup of each side into scratch and compares it with what was backed up.",
     )
 
 

@@ -14,9 +14,12 @@ from odyssey_assets.compare.checks import CheckResult
 from odyssey_assets.compare.differences import Difference
 from odyssey_assets.model.kinds import Kind, kind_of
 from odyssey_assets.report.document import difference_document
+from odyssey_assets.sync.ledger import LedgerEntry
 from odyssey_assets.sync.outcome import Outcome, TableOutcome
 
 SQLITE_ASSET = dg.AssetKey("odyssey_sqlite")
+
+CUTOVER_ASSET = dg.AssetKey("odyssey_cutover")
 
 OWNERS = ["team:data-engineering"]
 
@@ -98,6 +101,11 @@ def column_lineage(table: Table) -> dg.TableColumnLineage:
 def content_version(table: TableOutcome) -> str:
     """A published table's content as a data version: equal exactly when the content is."""
     return str(table.comparison.source_digest) if table.comparison is not None else "absent"
+
+
+def entry_version(entry: LedgerEntry) -> str:
+    """The same of a table as the ledger knows it."""
+    return f"publication {entry.publication}" if entry.source_digest is None else str(entry.source_digest)
 
 
 def outcome_metadata(outcome: Outcome, table: TableOutcome) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from odyssey_assets.configuration import DualRun
 from odyssey_assets.findings import Severity
 from odyssey_assets.metadata import SNAPSHOT_ID, asset_key
 from odyssey_assets.report.document import Document
+from odyssey_assets.sync.truth import SWITCHED_REASON
 
 OVERLAP_SECONDS = 120
 """How far back before the last look runs are read again: one may be recorded late, with an earlier time."""
@@ -163,7 +164,7 @@ def overdue_observations(
     """
     limit_seconds = 60 * dual_run.overdue_minutes
     is_on = is_dual_run_on(instance, dual_run)
-    proven_at = _proven_unchanged_at(instance) if is_on else 0.0
+    proven_at = _rested_at(instance) if is_on else 0.0
     names = {asset_key(table): table for table in tables}
     for record in instance.get_asset_records(list(names)):
         published = record.asset_entry.last_materialization_record
@@ -183,8 +184,11 @@ def overdue_observations(
         )
 
 
-def _proven_unchanged_at(instance: dg.DagsterInstance) -> float:
-    """When the schedule last skipped because nothing had changed; 0 where it never did."""
+def _rested_at(instance: dg.DagsterInstance) -> float:
+    """When the schedule last skipped with nothing left to bring in step; 0 where it never did.
+
+    Either nothing had changed, or a cut-over has made PostgreSQL the truth and there is nothing to follow any more.
+    """
     for state in instance.all_instigator_state(instigator_type=InstigatorType.SCHEDULE):
         if state.name != SYNC_SCHEDULE:
             continue
@@ -192,7 +196,7 @@ def _proven_unchanged_at(instance: dg.DagsterInstance) -> float:
             state.instigator_origin_id, state.selector_id, limit=_SKIPS_READ, statuses=[TickStatus.SKIPPED]
         )
         for tick in ticks:
-            if (tick.skip_reason or "").startswith(UNCHANGED_REASON):
+            if (tick.skip_reason or "").startswith((UNCHANGED_REASON, SWITCHED_REASON)):
                 return tick.timestamp
     return 0.0
 

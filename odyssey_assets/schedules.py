@@ -20,21 +20,43 @@ def schedules(dual_run: DualRun) -> list[dg.ScheduleDefinition]:
     status = dg.DefaultScheduleStatus.RUNNING if dual_run.is_on else dg.DefaultScheduleStatus.STOPPED
     return [
         _resync(dual_run, status),
-        dg.ScheduleDefinition(
-            name="verify",
-            job_name="verify",
-            cron_schedule=VERIFY_CRON,
-            default_status=status,
-            description="Runs every check once an hour and changes nothing.",
+        _looking("verify", VERIFY_CRON, status, "Runs every check once an hour and changes nothing."),
+        _looking(
+            "observe",
+            OBSERVE_CRON,
+            status,
+            "Shows in the UI which tables are behind, without bringing them in step.",
         ),
         dg.ScheduleDefinition(
-            name="observe",
-            job_name="observe",
-            cron_schedule=OBSERVE_CRON,
+            name="backup",
+            job_name="backup",
+            cron_schedule=dual_run.backup_cron,
             default_status=status,
-            description="Shows in the UI which tables are behind, without bringing them in step.",
+            description="Backs up both sides once a day, and tries to restore what it took.",
         ),
     ]
+
+
+def _looking(name: str, cron: str, status: dg.DefaultScheduleStatus, what: str) -> dg.ScheduleDefinition:
+    """A schedule of the job of the same name, which looks at how SQLite is followed."""
+
+    @dg.schedule(
+        name=name,
+        job_name=name,
+        cron_schedule=cron,
+        default_status=status,
+        description=f"{what} Rests once PostgreSQL is the truth.",
+    )
+    def looking(context: dg.ScheduleEvaluationContext, odyssey: OdysseyEngine) -> dg.RunRequest | dg.SkipReason:
+        try:
+            reason = odyssey.reason_to_rest()
+        except OdysseyError as error:
+            # As for a sync: the run itself must fail and be seen to fail.
+            context.log.warning(f"Could not tell which side is the truth: {error}")
+            return dg.RunRequest()
+        return dg.SkipReason(reason) if reason else dg.RunRequest()
+
+    return looking
 
 
 def _resync(dual_run: DualRun, status: dg.DefaultScheduleStatus) -> dg.ScheduleDefinition:
@@ -43,14 +65,15 @@ def _resync(dual_run: DualRun, status: dg.DefaultScheduleStatus) -> dg.ScheduleD
         job_name="sync",
         cron_schedule=dual_run.cron,
         default_status=status,
-        description="Brings PostgreSQL in step, unless nothing changed on either side or a run waits already.",
+        description="Brings PostgreSQL in step, unless nothing changed on either side or a run waits already. Rests "
+        "once PostgreSQL is the truth.",
     )
     def resync(context: dg.ScheduleEvaluationContext, odyssey: OdysseyEngine) -> dg.RunRequest | dg.SkipReason:
         waiting = waiting_run(context.instance)
         if waiting is not None:
             return dg.SkipReason(f"Run {waiting} waits already and will see everything up to its start.")
         try:
-            reason = odyssey.unchanged(frozenset(table.name for table in tables_in_order()))
+            reason = odyssey.reason_to_rest() or odyssey.unchanged(frozenset(each.name for each in tables_in_order()))
         except OdysseyError as error:
             # The run itself must fail and be seen to fail; a skipped tick would hide it.
             context.log.warning(f"Could not tell whether anything changed: {error}")

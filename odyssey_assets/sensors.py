@@ -19,10 +19,12 @@ from odyssey_assets.model.schema import tables_in_order
 from odyssey_assets.processes import running_ui
 from odyssey_assets.report.store import read_report
 from odyssey_assets.resources import OdysseyEngine
+from odyssey_assets.versions import is_shown, newest_publication, publication_events
 from odyssey_assets.waiting import waiting_run
 
 SECONDS_BETWEEN_LOOKS = 5
 SECONDS_BETWEEN_ALERTS = 30
+SECONDS_BETWEEN_LEDGERS = 30
 
 
 def source_changed_sensor(dual_run: DualRun) -> dg.SensorDefinition:
@@ -44,11 +46,37 @@ def source_changed_sensor(dual_run: DualRun) -> dg.SensorDefinition:
         if is_due and waiting_run(context.instance) is not None:
             return dg.SensorResult(skip_reason="A run waits already and will see the change.", cursor=watch.as_text())
         if is_due:
+            rest = odyssey.reason_to_rest()
+            if rest is not None:
+                return dg.SensorResult(skip_reason=rest, cursor=watch.as_text())
             return dg.SensorResult(run_requests=[dg.RunRequest()], cursor=watch.as_text())
         reason = "The source is still changing." if watch.waiting_since is not None else "The source has not changed."
         return dg.SensorResult(skip_reason=reason, cursor=watch.as_text())
 
     return source_changed
+
+
+def publications_sensor(dual_run: DualRun) -> dg.SensorDefinition:
+    """Show what was published without Dagster, by ``odyssey cutover`` or ``odyssey rollback``."""
+
+    @dg.sensor(
+        name="publications",
+        minimum_interval_seconds=SECONDS_BETWEEN_LEDGERS,
+        default_status=dg.DefaultSensorStatus.RUNNING if dual_run.is_on else dg.DefaultSensorStatus.STOPPED,
+        description="Shows in the assets what a cut-over or a rollback published from the command line.",
+    )
+    def publications(context: dg.SensorEvaluationContext, odyssey: OdysseyEngine) -> dg.SensorResult:
+        ledger = odyssey.ledger()
+        newest, known = newest_publication(ledger), int(context.cursor or 0)
+        if newest <= known:
+            return dg.SensorResult(skip_reason=f"Publication {newest} is shown.", cursor=str(newest))
+        if not is_shown(context.instance, ledger):
+            return dg.SensorResult(
+                asset_events=[*publication_events(ledger, known, f"publication {newest}")], cursor=str(newest)
+            )
+        return dg.SensorResult(skip_reason=f"Publication {newest} was shown by its run.", cursor=str(newest))
+
+    return publications
 
 
 def alerts_sensor(

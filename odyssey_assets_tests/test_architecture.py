@@ -14,8 +14,9 @@ from pathlib import Path
 PACKAGE = Path(__file__).parent.parent / "odyssey_assets"
 ENGINE = ("model", "source", "target", "compare", "sync", "preflight")
 DAGSTER_LAYER = {
-    "definitions", "assets", "checks", "jobs", "schedules", "sensors", "resources", "instance", "launch", "metadata",
-    "preflight_check", "run_history", "run_launcher", "source_assets", "versions", "waiting",
+    "definitions", "assets", "checks", "jobs", "schedules", "sensors", "resources", "instance", "launch",
+    "metadata", "backup_assets", "cancellation", "cutover_job", "preflight_check", "run_history", "run_launcher",
+    "source_assets", "versions", "waiting",
 }  # fmt: skip
 NOT_KNOWN: dict[str, tuple[str, ...]] = {
     "model": ("source", "target", "compare", "sync", "preflight", "sample", "report"),

@@ -1,5 +1,6 @@
 """Settings come from the environment that is given, once, and paths from every form people write."""
 
+import traceback
 from pathlib import Path
 
 import pytest
@@ -82,3 +83,40 @@ def test_another_database_is_refused_without_telling_its_password(url: str) -> N
         sqlite_path_from(url)
     assert refusal.value.exit_status == EXIT_USAGE
     assert "secret" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("text", ["postgresql://u@h/d", "postgresql://u@h/d\n", "  postgresql://u@h/d\r\n\n"])
+def test_a_url_can_stand_in_a_file_that_others_may_read(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "url"
+    file.write_bytes(text.encode())
+    file.chmod(0o644)
+    settings = settings_from_environment(
+        {"POSTGRES_URL_FILE": str(file), "ODYSSEY_DAGSTER_POSTGRES_URL_FILE": f" {file} ", "POSTGRES_URL": " "}
+    )
+    assert (settings.postgres_url, settings.dagster_postgres_url) == ("postgresql://u@h/d", "postgresql://u@h/d")
+
+
+def test_a_url_in_the_environment_comes_before_one_in_a_file(tmp_path: Path) -> None:
+    given = {"POSTGRES_URL": "postgresql://u@h/mine", "POSTGRES_URL_FILE": str(tmp_path / "missing")}
+    assert settings_from_environment(given).postgres_url == "postgresql://u@h/mine"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "cannot be read: No such file or directory."),
+        (b"", "must hold one line"),
+        (b"postgresql://u:s3cret@h/d\npostgresql://u:s3cret@h/e\n", "must hold one line"),
+        (b"\xff\xfes3cret", "cannot be read: it is no text."),
+    ],
+)
+def test_a_file_without_a_url_is_refused_without_telling_what_is_in_it(
+    tmp_path: Path, content: bytes | None, said: str
+) -> None:
+    file = tmp_path / "url"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(ConfigurationError, match="that POSTGRES_URL_FILE names") as refusal:
+        settings_from_environment({"POSTGRES_URL_FILE": str(file)})
+    assert said in refusal.value.message
+    assert "s3cret" not in "".join(traceback.format_exception(refusal.value))

@@ -11,8 +11,7 @@ from contextlib import closing, contextmanager, suppress
 
 import psycopg2
 import psycopg2.errors
-from psycopg2.extensions import connection as PlainConnection
-from psycopg2.extensions import parse_dsn
+import psycopg2.extensions
 
 from odyssey_assets.errors import ConfigurationError, RefusedError, UnreachableError
 from odyssey_assets.model.identifiers import quoted
@@ -25,7 +24,7 @@ _NAME_BYTES = 63
 
 def database_of(url: TargetUrl) -> str:
     """The database a URL names; libpq's default where it names none."""
-    parameters = parse_dsn(url.uri)
+    parameters = psycopg2.extensions.parse_dsn(url.uri)
     return str(parameters.get("dbname") or parameters.get("user") or "")
 
 
@@ -35,7 +34,7 @@ def maintenance_url(url: TargetUrl) -> TargetUrl:
 
 
 @contextmanager
-def administering(url: TargetUrl) -> Iterator[PlainConnection]:
+def administering(url: TargetUrl) -> Iterator[psycopg2.extensions.connection]:
     """A connection outside any transaction, its errors in this project's words."""
     try:
         with closing(psycopg2.connect(url.uri)) as connection:
@@ -75,13 +74,13 @@ def scratch_database(admin: TargetUrl) -> Iterator[TargetUrl]:
             cursor.execute(f"DROP DATABASE IF EXISTS {quoted(name)} WITH (FORCE)")
 
 
-def create_database(connection: PlainConnection, name: str) -> None:
+def create_database(connection: psycopg2.extensions.connection, name: str) -> None:
     """An empty one, from template0: nobody is connected to that, and nothing was added to it."""
     with connection.cursor() as cursor:
         cursor.execute(f"CREATE DATABASE {quoted(name)} TEMPLATE template0 ENCODING 'UTF8'")
 
 
-def put_in_place(connection: PlainConnection, new: str, name: str, kept: str) -> None:
+def put_in_place(connection: psycopg2.extensions.connection, new: str, name: str, kept: str) -> None:
     """Rename ``name`` to ``kept`` and ``new`` to ``name``, both or neither.
 
     Raises RefusedError, through ``administering``, while anybody is connected to either.
@@ -106,7 +105,7 @@ def name_beside(name: str, suffix: str) -> str:
     return name.encode()[: _NAME_BYTES - len(suffix)].decode(errors="ignore") + suffix
 
 
-def sessions_on(connection: PlainConnection, name: str) -> list[str]:
+def sessions_on(connection: psycopg2.extensions.connection, name: str) -> list[str]:
     """Who is connected to a database, as far as this role may see."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -118,7 +117,7 @@ def sessions_on(connection: PlainConnection, name: str) -> list[str]:
         return [str(told) for (told,) in cursor.fetchall()]
 
 
-def _drop_leftovers(connection: PlainConnection) -> None:
+def _drop_leftovers(connection: psycopg2.extensions.connection) -> None:
     """Scratch databases whose drill is over: nobody holds their lock, nor is connected to them."""
     with connection.cursor() as cursor:
         cursor.execute(

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from odyssey_assets.calibration.table import as_document, as_markdown
+from odyssey_assets.calibration.table import as_document, as_markdown, what_is_wrong
 from odyssey_assets.calibration.trials import calibrate
 from odyssey_assets.configuration import Settings
 from odyssey_assets.errors import EXIT_DONE, EXIT_INTEGRITY
@@ -44,7 +44,12 @@ def run_calibration(settings: Settings, options: CalibrationOptions, tell: Calla
     began = time.perf_counter()
     remove_leftovers(settings.scratch_dir)
     with scratch_folder(settings.scratch_dir, "calibration") as folder:
-        trials = tuple(calibrate(uri, folder, options.scale, tell))
+        trials = []
+        for trial in calibrate(uri, folder, options.scale, tell):
+            trials.append(trial)
+            if not trial.is_right:
+                # On a large database the table at the end is a long time off.
+                tell(f"{trial.fault} is not as it must be: {what_is_wrong(trial)}")
     seconds = time.perf_counter() - began
     wrong = sum(not trial.is_right for trial in trials)
     if options.as_json:

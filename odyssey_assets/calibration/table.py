@@ -52,7 +52,17 @@ def _lines(trials: Iterable[Trial]) -> list[str]:
     for trial in trials:
         marks = [_mark(trial, name) for name in CheckName]
         refused = LIT if trial.is_refused else ""
-        lines.append(_row([trial.fault, trial.place, *marks, refused, "yes" if trial.is_right else _wrong(trial)]))
+        lines.append(
+            _row(
+                [
+                    trial.fault,
+                    trial.place,
+                    *marks,
+                    refused,
+                    "yes" if trial.is_right else f"{WRONG}: {what_is_wrong(trial)}",
+                ]
+            )
+        )
     return lines
 
 
@@ -60,13 +70,14 @@ def _mark(trial: Trial, check: CheckName) -> str:
     return LIT if check in trial.lit else ""
 
 
-def _wrong(trial: Trial) -> str:
+def what_is_wrong(trial: Trial) -> str:
+    """In words; empty where all is as it must be."""
     reasons = [f"expected {', '.join(_in_order(trial.expected)) or 'nothing'}"] * (trial.lit != trial.expected)
     reasons += [f"also {', '.join(trial.elsewhere)}"] * bool(trial.elsewhere)
     reasons += ["the place is not named"] * (not trial.is_named)
     reasons += ["refused or not, against expectation"] * (trial.is_refused != trial.expects_refusal)
     reasons += ["committed"] * trial.is_committed
-    return f"{WRONG}: {'; '.join(reasons)}"
+    return "; ".join(reasons)
 
 
 def _in_order(checks: frozenset[CheckName]) -> list[str]:

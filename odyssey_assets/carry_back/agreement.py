@@ -92,8 +92,8 @@ def _count_sql(column: TargetColumn) -> str:
     """How many rows hold what is neither NULL nor a constant default, which would be there again by itself."""
     if column.default is None or not _CONSTANT.fullmatch(column.default):
         return f"count({quoted(column.name)})"
-    value = f"{quoted(column.name)}::text"
-    return f"count(*) FILTER (WHERE {value} IS NOT NULL AND {value} IS DISTINCT FROM ({column.default})::text)"
+    value, default = f"{quoted(column.name)}::text", f"CAST({column.default} AS {column.type_text})"
+    return f"count(*) FILTER (WHERE {value} IS NOT NULL AND {value} IS DISTINCT FROM {default}::text)"
 
 
 def _lost_tables(target: LockedTarget, carried: frozenset[str], allowed: frozenset[str]) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ Belongs here: finding them in the base. Does not belong here: the quarantine its
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 from typing import cast
 
@@ -43,7 +43,7 @@ def held_rows(base: Path, catalog: SourceCatalog, target: LockedTarget) -> dict[
                 continue
             places = found.setdefault(table, set())
             columns = catalog.tables[table].column_names
-            places.add(_place(connection, table, rowid, cells, columns, frozenset(places)))
+            places.add(_place(connection, table, rowid, cells, columns, places))
     _require_all(found, target)
     return {table: np.array(sorted(rowids), dtype=np.int64) for table, rowids in found.items()}
 
@@ -91,7 +91,7 @@ def _place(
     rowid: int,
     cells: Cells,
     columns: tuple[str, ...],
-    taken: frozenset[int],
+    taken: Set[int],
 ) -> int:
     """Where the base has the row: under its rowid, else wherever the same bytes are."""
     shared = [name for name in columns if name in cells]

@@ -16,11 +16,14 @@ def refuse(findings: Sequence[Finding], hint: str) -> None:
     """Raise IntegrityError, with table, column and key of the first finding, where there is any."""
     if not findings:
         return
+    # One row of each kind first, so that every column is told of.
+    firsts = {(each.kind, each.table, each.column): each for each in reversed(findings)}
+    told = [*reversed(firsts.values()), *(each for each in findings if each not in firsts.values())]
     more = f" ... and {len(findings) - _TOLD:,} more." if len(findings) > _TOLD else ""
     first = findings[0]
     raise IntegrityError(
         "SQLite cannot take back everything that PostgreSQL holds. "
-        + " ".join(f"{each.sentence()}." for each in findings[:_TOLD])
+        + " ".join(f"{each.sentence()}." for each in told[:_TOLD])
         + more,
         hint=f"{hint} No new file was written.".strip(),
         table=first.table,

@@ -4,7 +4,7 @@ Belongs here: the shapes. Does not belong here: doing it (``run``), or what is d
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from adbc_driver_manager.dbapi import Connection
@@ -73,6 +73,20 @@ class CarriedBack:
     @property
     def differences(self) -> int:
         return sum(table.differences for table in self.tables)
+
+    def document(self) -> dict[str, object]:
+        """The proof as JSON takes it."""
+        return {
+            "new_file": str(self.new_file),
+            "sha256": self.sha256,
+            "bytes": self.bytes,
+            "rows": self.rows,
+            "differences": self.differences,
+            "tables": [asdict(table) for table in self.tables],
+            "stayed": list(self.stayed),
+            "broken_references": [asdict(broken) for broken in self.broken_references],
+            "seconds": {str(phase): round(seconds, 3) for phase, seconds in self.seconds.items()},
+        }
 
     def require_locks_held(self) -> None:
         """Ask the server, which answers with an error where the transaction, and so its locks, are gone."""

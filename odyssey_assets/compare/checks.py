@@ -36,7 +36,7 @@ CHECK_DESCRIPTIONS: dict[CheckName, str] = {
     CheckName.TAMPERING: "Nobody but this project changed the table in PostgreSQL since it was published.",
     CheckName.QUARANTINE: "No row is held back (a warning until the source is mended).",
     CheckName.SCHEMA: "Types, defaults, required columns, enums, keys and indexes are as Prisma makes them "
-    "(a warning, unless values would change).",
+    "(a warning, unless a foreign key does not do its work).",
     CheckName.SOFT_REFERENCES: "Ids without a foreign key lead to a row (a warning).",
     CheckName.DATE_ENCODING: "No column has dates in a form it did not have at the last publication (a warning).",
 }
@@ -137,8 +137,9 @@ def _nulls(table: CarriedTable, snapshot_rows: int, comparison: Comparison) -> C
 def _foreign_keys(comparison: Comparison, facts: tuple[ForeignKeyFacts, ...]) -> CheckResult:
     complaints = [complaint for fact in facts for complaint in _complaints(fact)]
     orphans = sum(fact.orphan_rows or 0 for fact in facts)
+    counted = "no orphans" if all(fact.is_counted for fact in facts) else "orphans not counted again"
     detail = "; ".join(complaints) or (
-        f"{len(facts)} validated, no orphans" if facts else "the model declares none for this table"
+        f"{len(facts)} validated, {counted}" if facts else "the model declares none for this table"
     )
     return CheckResult(
         comparison.table,

@@ -14,6 +14,7 @@ import numpy as np
 from odyssey_assets.model.carried import CarriedTable
 from odyssey_assets.model.identifiers import quoted
 from odyssey_assets.preflight.objections import Objection, Rowids
+from odyssey_assets.preflight.references_met import ReferencesMet
 from odyssey_assets.source.inspection import SourceCatalog
 from odyssey_assets.target.catalog import TargetCatalog, TargetForeignKey, TargetIndex
 
@@ -30,12 +31,18 @@ def key_objections(
     source: SourceCatalog,
     target: TargetCatalog,
     tables: Mapping[str, CarriedTable],
+    met: ReferencesMet | None = None,
 ) -> tuple[Objection, ...]:
-    """Orphans and duplicates of the tables given; their parents may be outside of them."""
+    """Orphans and duplicates of the tables given; their parents may be outside of them.
+
+    Foreign keys that are ``met`` are not asked about again.
+    """
     found: list[Objection] = []
     for name, table in tables.items():
         keys = {
-            _columns(key) for key in target.tables[name].foreign_keys if set(key.columns) <= set(table.column_names)
+            _columns(key)
+            for key in target.tables[name].foreign_keys
+            if set(key.columns) <= set(table.column_names) and not (met and met.are_met(key))
         }
         found.extend(_orphans(connection, source, name, keys))
         for index in target.tables[name].indexes:

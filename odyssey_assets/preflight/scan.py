@@ -5,7 +5,7 @@ Belongs here: values. Does not belong here: references between rows (``keys``, `
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -34,15 +34,23 @@ _ALIGNED_BYTES = 8
 
 
 def scan_table(
-    snapshot: Path, table: CarriedTable, survey: TableSurvey, target: TargetTable
+    snapshot: Path,
+    table: CarriedTable,
+    survey: TableSurvey,
+    target: TargetTable,
+    on_batch: Callable[[str, SourceBatch], None] = lambda table, batch: None,
 ) -> Iterator[Objection | int]:
-    """Yield the rows read so far, batch by batch, and at the end the objections of the table."""
+    """Yield the rows read so far, batch by batch, and at the end the objections of the table.
+
+    ``on_batch`` is given every batch, with the table's name.
+    """
     found: defaultdict[tuple[str, str], list[Rowids]] = defaultdict(list)
     limits = _character_limits(table, target)
     with prefetched(read_table(snapshot, table, survey, with_rowids=True)) as batches:
         for batch in batches:
             assert batch.rowids is not None
             rowids = batch.rowids.to_numpy()
+            on_batch(table.name, batch)
             for misfit in batch.misfits:
                 found[misfit.column, misfit.reason].append(rowids[misfit.rows])
             for column, rows in _too_long(batch, table, target):

@@ -14,6 +14,7 @@ from odyssey_assets.model.carried import CarriedTable
 from odyssey_assets.preflight.keys import children_of_held_rows, key_objections
 from odyssey_assets.preflight.objections import Objection, Rowids, findings_of, rows_by_table
 from odyssey_assets.preflight.outside_parents import OutsideParents
+from odyssey_assets.preflight.references_met import ReferencesMet
 from odyssey_assets.preflight.scan import scan_table
 from odyssey_assets.preflight.soft_references import soft_reference_findings
 from odyssey_assets.progress import OnProgress, Phase, Progress
@@ -56,19 +57,22 @@ def examine_source(
     on_progress: OnProgress,
     outside: OutsideParents = _NOTHING_OUTSIDE,
 ) -> SourceExamination:
-    """Read the snapshot once and ask SQLite about keys meanwhile; rows are objected to with all their descendants.
+    """Read the snapshot once and ask SQLite about the file meanwhile; rows are objected to with all their descendants.
 
     ``outside`` are rows whose parents are in tables that the run leaves out.
     """
     asked_for = {table.name: table for table in tables}
     by_name = {name: table for name, table in asked_for.items() if source.tables[name].has_rowid}
     without_rowid = tuple(map(_without_rowid, asked_for.keys() - by_name.keys()))
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="keys") as side:
-        asked = side.submit(_ask_sqlite, snapshot, source, target, by_name)
-        objections = list(_scan(snapshot, by_name, surveys, target, on_progress))
-        of_keys, of_file = asked.result()
-    objections += [*of_keys, *outside.held_back]
+    met = ReferencesMet(target, by_name)
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="file") as side:
+        asked = side.submit(_ask_sqlite, snapshot, source, by_name)
+        objections = list(_scan(snapshot, by_name, surveys, target, met, on_progress))
+        is_damaged, of_file = asked.result()
     with open_snapshot(snapshot) as connection:
+        if not is_damaged:
+            objections += key_objections(connection, source, target, by_name, met)
+        objections += outside.held_back
         objections += children_of_held_rows(connection, target, by_name, rows_by_table(objections))
     row_findings = findings_of(objections, snapshot, by_name)
     of_run = (*_migration_findings(source), *without_rowid, *findings_of(outside.unpublished, snapshot, by_name))
@@ -88,11 +92,12 @@ def _scan(
     tables: Mapping[str, CarriedTable],
     surveys: Mapping[str, TableSurvey],
     target: TargetCatalog,
+    met: ReferencesMet,
     on_progress: OnProgress,
 ) -> Iterable[Objection]:
     for name, table in tables.items():
         on_progress(Progress(Phase.PREFLIGHT, name, total_rows=surveys[name].rows))
-        for step in scan_table(snapshot, table, surveys[name], target.tables[name]):
+        for step in scan_table(snapshot, table, surveys[name], target.tables[name], met.add):
             if isinstance(step, Objection):
                 yield step
             else:
@@ -100,14 +105,14 @@ def _scan(
 
 
 def _ask_sqlite(
-    snapshot: Path, source: SourceCatalog, target: TargetCatalog, tables: Mapping[str, CarriedTable]
-) -> tuple[tuple[Objection, ...], tuple[Finding, ...]]:
+    snapshot: Path, source: SourceCatalog, tables: Mapping[str, CarriedTable]
+) -> tuple[bool, tuple[Finding, ...]]:
+    """Whether the file is damaged, and the findings of that or about its soft references."""
     damage = damage_findings(snapshot)
     if damage:
-        return (), damage
+        return True, damage
     with open_snapshot(snapshot) as connection:
-        dangling = tuple(soft_reference_findings(connection, source, tables))
-        return key_objections(connection, source, target, tables), dangling
+        return False, tuple(soft_reference_findings(connection, source, tables))
 
 
 def _without_rowid(table: str) -> Finding:

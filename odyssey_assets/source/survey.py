@@ -3,12 +3,17 @@
 Belongs here: counting, once per snapshot, in SQLite. Does not belong here: looking into values (``values``).
 """
 
+import json
+import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
 from odyssey_assets.model.identifiers import quoted
 from odyssey_assets.model.kinds import Kind
 from odyssey_assets.source.snapshot import open_snapshot
+
+_ROWS_LOOKED_AT = 200
+"""Rows that say which classes to count; counting one class a column instead of two or three halves the pass."""
 
 STORAGE_CLASSES = ("integer", "real", "text", "blob", "null")
 
@@ -62,26 +67,24 @@ class TableSurvey:
 
 
 def survey_table(snapshot: Path, table: str, kinds: dict[str, Kind]) -> TableSurvey:
-    """Count the storage classes of the named columns in one pass; one more where a column holds an illegal class."""
+    """Count the storage classes of the named columns.
+
+    One pass counts what some rows let expect. Where that does not add up to all rows, something else is in the column,
+    and one pass more counts every class of it.
+    """
     # The rows themselves, not a covering index's copy of them.
     rows_sql = f"{quoted(table)} NOT INDEXED"
-    legal = {name: sorted(LEGAL_CLASSES[kind] - {"null"}) for name, kind in kinds.items()}
     with open_snapshot(snapshot) as connection:
-        counts = [f"count({quoted(name)})" for name in kinds]
-        for name, classes in legal.items():
-            counts.extend(_count_sql(name, each) for each in classes)
-        rows, *values = connection.execute(f"SELECT count(*), {', '.join(counts)} FROM {rows_sql}").fetchone()
-        filled = dict(zip(kinds, values, strict=False))
-        by_legal_class = iter(values[len(kinds) :])
-        by_class = {
-            name: {each: next(by_legal_class) for each in classes} | {"null": rows - filled[name]}
-            for name, classes in legal.items()
-        }
-        mixed = [name for name in kinds if sum(by_class[name].values()) != rows]
-        if mixed:
-            sums = ", ".join(_count_sql(name, each) for name in mixed for each in STORAGE_CLASSES)
+        expected = _expected_classes(connection, table, tuple(kinds))
+        counts = [_count_sql(name, each) for name, classes in expected.items() for each in classes]
+        rows, *found = connection.execute(f"SELECT {', '.join(['count(*)', *counts])} FROM {rows_sql}").fetchone()
+        values = iter(found)
+        by_class = {name: {each: next(values) for each in classes} for name, classes in expected.items()}
+        unexpected = [name for name in kinds if sum(by_class[name].values()) != rows]
+        if unexpected:
+            sums = ", ".join(_count_sql(name, each) for name in unexpected for each in STORAGE_CLASSES)
             exact = iter(connection.execute(f"SELECT {sums} FROM {rows_sql}").fetchone())
-            by_class |= {name: {each: next(exact) for each in STORAGE_CLASSES} for name in mixed}
+            by_class |= {name: {each: next(exact) for each in STORAGE_CLASSES} for name in unexpected}
     columns = {
         name: ColumnSurvey(name, kind, {each: count for each, count in by_class[name].items() if count})
         for name, kind in kinds.items()
@@ -89,7 +92,32 @@ def survey_table(snapshot: Path, table: str, kinds: dict[str, Kind]) -> TableSur
     return TableSurvey(table, rows, columns)
 
 
+def _expected_classes(connection: sqlite3.Connection, table: str, names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """The classes of each column in some rows from all over the table, and NULL where it is allowed."""
+    notes = connection.execute('SELECT name, "notnull" FROM pragma_table_xinfo(?)', (table,))
+    required = {name for name, is_required in notes if is_required}
+    classes = ", ".join(f"typeof({quoted(name)})" for name in names)
+    (without_rowid,) = connection.execute(
+        "SELECT wr FROM pragma_table_list WHERE schema = 'main' AND name = ?", (table,)
+    ).fetchone()
+    if without_rowid:
+        rows = connection.execute(f"SELECT {classes} FROM {quoted(table)} LIMIT ?", (_ROWS_LOOKED_AT,)).fetchall()
+    else:
+        (last,) = connection.execute(f"SELECT max(rowid) FROM {quoted(table)}").fetchone()
+        places = list(range(1, (last or 0) + 1, max(1, (last or 0) // _ROWS_LOOKED_AT)))
+        rows = connection.execute(
+            f"SELECT {classes} FROM {quoted(table)} WHERE rowid IN (SELECT value FROM json_each(?))",
+            (json.dumps(places),),
+        ).fetchall()
+    return {
+        name: tuple(sorted({row[place] for row in rows} | ({"null"} if name not in required else set())))
+        for place, name in enumerate(names)
+    }
+
+
 def _count_sql(column: str, storage_class: str) -> str:
+    if storage_class == "null":
+        return f"count(*) - count({quoted(column)})"
     # Counting what is not of the class is SQLite's fastest way to tell: 0.28 s where sum(typeof(c) = class) takes 0.32.
     return f"count(*) - count(nullif(typeof({quoted(column)}), '{storage_class}'))"
 

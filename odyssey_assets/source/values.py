@@ -128,10 +128,9 @@ def _convert_json(column: CarriedColumn, parts: dict[str, pa.Array]) -> Converte
 def _convert_integer(column: CarriedColumn, parts: dict[str, pa.Array]) -> Converted:
     numbers = parts[INTEGER_PART]
     lowest, highest = INTEGER_RANGE.get(column.target_type, INTEGER_RANGE["bigint"])
-    if column.target_type != "bigint":
+    if not _is_within(numbers, lowest, highest):
         beyond = _flags(pc.or_(pc.less(numbers, lowest), pc.greater(numbers, highest)))
-        if beyond.any():
-            return _without(numbers, beyond), {Reason.OUT_OF_RANGE: beyond}
+        return _without(numbers, beyond), {Reason.OUT_OF_RANGE: beyond}
     return numbers, {}
 
 
@@ -141,18 +140,22 @@ def _convert_double(column: CarriedColumn, parts: dict[str, pa.Array]) -> Conver
 
 def _convert_boolean(column: CarriedColumn, parts: dict[str, pa.Array]) -> Converted:
     numbers = parts[INTEGER_PART]
+    if _is_within(numbers, 0, 1):
+        return numbers.cast(pa.bool_()), {}
     beyond = _flags(pc.or_(pc.less(numbers, 0), pc.greater(numbers, 1)))
-    flags = {Reason.NOT_BOOLEAN: beyond} if beyond.any() else {}
-    return _without(numbers, beyond).cast(pa.bool_()), flags
+    return _without(numbers, beyond).cast(pa.bool_()), {Reason.NOT_BOOLEAN: beyond}
 
 
 def _convert_moment(column: CarriedColumn, parts: dict[str, pa.Array]) -> Converted:
+    numbers = parts.get(INTEGER_PART)
+    if parts.keys() == {INTEGER_PART} and _is_within(numbers, SECONDS_LOOKALIKE[1] + 1, LATEST_MILLISECONDS):
+        # By far the most batches: dates of this time, all of them numbers.
+        return pc.multiply(numbers, 1000).cast(CANONICAL_TYPE[Kind.MOMENT]), {}
     some = next(part for name, part in parts.items() if name != MISFIT_PART)
     milliseconds = np.zeros(len(some), dtype=np.int64)
     filled = np.zeros(len(some), dtype=np.bool_)
     flags: dict[Reason, Flags] = {}
-    if INTEGER_PART in parts:
-        numbers = parts[INTEGER_PART]
+    if numbers is not None:
         is_number = _flags(numbers.is_valid())
         milliseconds = np.array(pc.fill_null(numbers, 0), dtype=np.int64)
         filled |= is_number
@@ -187,6 +190,13 @@ _CONVERTERS: dict[Kind, Callable[[CarriedColumn, dict[str, pa.Array]], Converted
     Kind.BOOLEAN: _convert_boolean,
     Kind.MOMENT: _convert_moment,
 }
+
+
+def _is_within(numbers: pa.Int64Array, lowest: int, highest: int) -> bool:
+    """Whether all numbers are in a range, its ends included; looked at before anything is made for each of them."""
+    found = pc.min_max(numbers)
+    least, greatest = found["min"].as_py(), found["max"].as_py()
+    return least is None or (lowest <= least and greatest <= highest)
 
 
 def _flags(mask: pa.BooleanArray) -> Flags:

@@ -55,15 +55,29 @@ def hold_sync_lock(connection: Connection, schema: str) -> None:
         )
 
 
-def refuse_after_switch(connection: Connection, schema: str) -> None:
-    """Raise RefusedError where a cut-over has made PostgreSQL the truth, which a sync would overwrite."""
+def refuse_after_switch(connection: Connection, schema: str, *, is_writing: bool = True) -> None:
+    """Raise RefusedError where a cut-over has made PostgreSQL the truth.
+
+    A sync would overwrite it, and a verification would take what the application wrote there for damage.
+    """
     switched = switched_cutover(connection, schema)
-    if switched is not None:
-        raise RefusedError(
-            f"PostgreSQL is the truth since cut-over {switched.id} ({switched.changed_at}), and a sync from SQLite "
-            "would overwrite what the application wrote there.",
-            hint="The way back is odyssey rollback. Nothing was changed.",
-        )
+    if switched is None:
+        return
+    reason = (
+        "a sync from SQLite would overwrite what the application wrote there"
+        if is_writing
+        else "SQLite no longer says what it should hold"
+    )
+    hint = (
+        "The way back is odyssey rollback."
+        if is_writing
+        else "What was proven at the switch is in its certificate; odyssey backup and odyssey drill look after "
+        "PostgreSQL from now on."
+    )
+    raise RefusedError(
+        f"PostgreSQL is the truth since cut-over {switched.id} ({switched.changed_at}), and {reason}.",
+        hint=f"{hint} Nothing was changed.",
+    )
 
 
 def refuse_other_source(source: SourceCatalog, source_rows: int, last: Publication) -> None:

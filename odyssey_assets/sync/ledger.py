@@ -16,8 +16,9 @@ from adbc_driver_manager.dbapi import Connection
 from odyssey_assets.compare.digest import ALGORITHM
 from odyssey_assets.sync.bookkeeping import SCHEMA, bookkeeping_version, ensure_bookkeeping
 from odyssey_assets.sync.session import Session
-from odyssey_assets.target.connection import query
+from odyssey_assets.target.connection import connect, query
 from odyssey_assets.target.digests import METHOD, TargetDigest
+from odyssey_assets.target.url import TargetUrl
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,12 @@ def read_ledger(connection: Connection, schema: str) -> dict[str, LedgerEntry]:
     if version < _SINCE_VERSION:
         return {}
     return {str(row["table_name"]): _entry(row) for row in query(connection, _entries_sql(version), [schema])}
+
+
+def published_tables(target: TargetUrl) -> dict[str, LedgerEntry]:
+    """The same, asked of a target by itself."""
+    with connect(target, read_only=True) as connection:
+        return read_ledger(connection, target.schema)
 
 
 def write_publication(session: Session, entries: Iterable[LedgerEntry]) -> None:

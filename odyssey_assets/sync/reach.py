@@ -13,7 +13,7 @@ from odyssey_assets.model.columns import metadata
 from odyssey_assets.model.identifiers import quoted
 from odyssey_assets.sync.session import Session
 from odyssey_assets.sync.staging import StagedTable, differs_sql, same_key_sql
-from odyssey_assets.target.catalog import TargetCatalog
+from odyssey_assets.target.catalog import FOREIGN_KEY_SQL, TargetCatalog
 from odyssey_assets.target.connection import query
 
 
@@ -109,18 +109,10 @@ def _hint(session: Session, reference: Reference) -> str:
     )
 
 
-_OTHER_SCHEMAS_SQL = """
+_OTHER_SCHEMAS_SQL = f"""
 SELECT n.nspname::text AS schema,
        c.relname::text AS name,
-       ARRAY(SELECT a.attname::text
-             FROM unnest(k.conkey) WITH ORDINALITY AS u(attnum, position)
-             JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.attnum
-             ORDER BY u.position) AS columns,
-       p.relname::text AS parent,
-       ARRAY(SELECT a.attname::text
-             FROM unnest(k.confkey) WITH ORDINALITY AS u(attnum, position)
-             JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.attnum
-             ORDER BY u.position) AS parent_columns,
+       {FOREIGN_KEY_SQL},
        has_table_privilege(c.oid, 'SELECT') AND has_schema_privilege(n.oid, 'USAGE') AS is_readable
 FROM pg_constraint k
 JOIN pg_class c ON c.oid = k.conrelid

@@ -66,7 +66,7 @@ def _run(request: Request, on_progress: OnProgress) -> Outcome:
     with connect(request.target, read_only=not is_writing) as connection:
         if is_writing:
             hold_sync_lock(connection, request.target.schema)
-            refuse_after_switch(connection, request.target.schema)
+        refuse_after_switch(connection, request.target.schema, is_writing=is_writing)
         last = last_publication(connection, request.target.schema)
         published = {entry.snapshot_id for entry in read_ledger(connection, request.target.schema).values()}
         on_progress(Progress(Phase.SNAPSHOT))

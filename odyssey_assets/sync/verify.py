@@ -34,8 +34,8 @@ from odyssey_assets.sync.tampering import check_tampering
 from odyssey_assets.target.catalog import TargetCatalog
 from odyssey_assets.target.connection import server_version
 from odyssey_assets.target.digests import table_digest
-from odyssey_assets.target.nulls import null_counts
 from odyssey_assets.target.held_rows import recorded_rows
+from odyssey_assets.target.nulls import null_counts
 
 
 def verify_tables(

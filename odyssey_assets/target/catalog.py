@@ -244,10 +244,8 @@ WHERE n.nspname = $1 AND c.relkind IN ('r', 'p')
 ORDER BY c.relname, i.relname
 """
 
-_FOREIGN_KEYS_SQL = """
-SELECT c.relname::text AS table_name,
-       k.conname::text AS name,
-       ARRAY(SELECT a.attname::text
+FOREIGN_KEY_SQL = """\
+ARRAY(SELECT a.attname::text
              FROM unnest(k.conkey) WITH ORDINALITY AS u(attnum, position)
              JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.attnum
              ORDER BY u.position) AS columns,
@@ -255,7 +253,13 @@ SELECT c.relname::text AS table_name,
        ARRAY(SELECT a.attname::text
              FROM unnest(k.confkey) WITH ORDINALITY AS u(attnum, position)
              JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.attnum
-             ORDER BY u.position) AS parent_columns,
+             ORDER BY u.position) AS parent_columns"""
+"""What the foreign key ``k`` leads from and to, where ``p`` is the table it refers to."""
+
+_FOREIGN_KEYS_SQL = f"""
+SELECT c.relname::text AS table_name,
+       k.conname::text AS name,
+       {FOREIGN_KEY_SQL},
        k.confdeltype::text AS on_delete,
        k.confupdtype::text AS on_update,
        k.convalidated AS is_validated,

@@ -18,7 +18,7 @@ from odyssey_assets.target.connection import query
 class ForeignKeyFacts:
     """What the target says of one foreign key of the model, under whatever name it has it.
 
-    ``orphan_rows`` is None where it could not be counted.
+    ``orphan_rows`` is None where it could not be counted; ``is_counted`` is False where that was not asked for.
     """
 
     name: str
@@ -26,6 +26,7 @@ class ForeignKeyFacts:
     is_validated: bool
     as_declared: bool
     orphan_rows: int | None
+    is_counted: bool = True
 
 
 def foreign_key_facts(
@@ -59,6 +60,7 @@ def _facts(
         is_validated=found is not None and found.is_validated,
         as_declared=as_declared,
         orphan_rows=_orphan_rows(connection, catalog, table, column, parent, parent_column) if counts_orphans else 0,
+        is_counted=counts_orphans,
     )
 
 

@@ -1,20 +1,28 @@
-"""What the tests of backups share: a filled SQLite file, a PostgreSQL database that holds the same, places to put things."""
+"""What the tests of backups share: a SQLite file, databases that were published from it, places to put things."""
 
+import uuid
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 
 from odyssey_assets.backup.drill import DrillPlace
 from odyssey_assets.sample.writer import write_sample
 from odyssey_assets.sync.run import run
+from odyssey_assets.target.embedded import EmbeddedServer
 from odyssey_assets.target.url import TargetUrl, parse_target_url
+from odyssey_assets_tests.conftest import fresh_database
 from odyssey_assets_tests.statements import prisma_sql, run_postgres
 from odyssey_assets_tests.sync.requests import request_for
 
 
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    return write_sample(tmp_path / "odyssey.db", scale=0.05).path
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Read only: the tests of a module share it."""
+    return write_sample(tmp_path_factory.mktemp("source") / "odyssey.db", scale=0.05).path
 
 
 @pytest.fixture
@@ -23,17 +31,30 @@ def backups(tmp_path: Path) -> Path:
     return tmp_path / "state" / "backups"
 
 
-@pytest.fixture
-def filled_url(every_database_uri: str, source: Path, tmp_path: Path) -> TargetUrl:
-    """On each server, a database that was published from ``source``."""
-    run_postgres(every_database_uri, prisma_sql(5))
-    assert run(request_for(tmp_path, source, every_database_uri)).ok
-    return parse_target_url(every_database_uri)
+@pytest.fixture(scope="module")
+def published(every_server: EmbeddedServer, source: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """On each server, the name of a database that was published from ``source``, to be copied."""
+    with fresh_database(every_server) as uri:
+        run_postgres(uri, prisma_sql(5))
+        assert run(request_for(tmp_path_factory.mktemp("published"), source, uri)).ok
+        yield urlsplit(uri).path.strip("/")
 
 
 @pytest.fixture
-def place(tmp_path: Path, every_database_uri: str) -> DrillPlace:
-    return DrillPlace(tmp_path / "scratch", parse_target_url(every_database_uri))
+def filled_url(every_server: EmbeddedServer, published: str) -> Iterator[TargetUrl]:
+    """A copy of it for one test."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    with closing(psycopg.connect(every_server.uri_of("postgres"), autocommit=True)) as connection:
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{published}"')  # type: ignore[call-overload]
+        try:
+            yield parse_target_url(every_server.uri_of(name))
+        finally:
+            connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')  # type: ignore[call-overload]
+
+
+@pytest.fixture
+def place(tmp_path: Path, every_server: EmbeddedServer) -> DrillPlace:
+    return DrillPlace(tmp_path / "scratch", parse_target_url(every_server.uri_of("postgres")))
 
 
 def flip_a_byte(path: Path, at: float = 0.5) -> None:

@@ -84,33 +84,38 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS)
 def test_a_restore_that_differs_in_anything_is_found(
-    filled_url: TargetUrl, backups: Path, place: DrillPlace, fault: str, monkeypatch: pytest.MonkeyPatch
+    filled_url: TargetUrl, backups: Path, place: DrillPlace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = pg_tools.restore
+    faults: list[str] = []
 
     def restore_badly(tools: pg_tools.Tools, path: Path, url: TargetUrl, **options: Any) -> None:
         real(tools, path, url, **options)
-        run_postgres(url.uri, FAULTS[fault])
+        run_postgres(url.uri, faults[-1])
 
-    monkeypatch.setattr("odyssey_assets.backup.drill.restore", restore_badly)
-    drilled = drill(backups, back_up_postgresql(filled_url, backups), place)
-    assert not drilled.is_restorable
-    assert "is not what was dumped" in drilled.drills[0].detail
-
-
-@pytest.mark.parametrize("at", [0.01, 0.5, 0.99])
-def test_one_flipped_byte_is_enough_to_refuse_it(
-    filled_url: TargetUrl, backups: Path, place: DrillPlace, at: float
-) -> None:
     manifest = back_up_postgresql(filled_url, backups)
-    flip_a_byte(data_path(backups, manifest), at)
-    drilled = drill(backups, manifest, place)
-    assert (drilled.is_restorable, "is damaged" in drilled.drills[0].detail) == (False, True)
-    with pytest.raises(IntegrityError, match="is damaged"):
-        restore_postgresql(backups, manifest, filled_url, replaces=True)
+    monkeypatch.setattr("odyssey_assets.backup.drill.restore", restore_badly)
+    for name, fault in FAULTS.items():
+        faults.append(fault)
+        drilled = drill(backups, manifest, place)
+        assert not drilled.is_restorable, name
+        assert "is not what was dumped" in drilled.drills[-1].detail, name
+
+
+def test_one_flipped_byte_is_enough_to_refuse_it(filled_url: TargetUrl, backups: Path, place: DrillPlace) -> None:
+    manifest = back_up_postgresql(filled_url, backups)
+    path = data_path(backups, manifest)
+    whole = path.read_bytes()
+    for at in (0.0, 0.5, 0.999):
+        flip_a_byte(path, at)
+        drilled = drill(backups, manifest, place)
+        assert (drilled.is_restorable, "is damaged" in drilled.drills[-1].detail) == (False, True)
+        with pytest.raises(IntegrityError, match="is damaged"):
+            restore_postgresql(backups, manifest, filled_url, replaces=True)
+        path.write_bytes(whole)
     assert ask_postgres(filled_url.uri, 'SELECT count(*) > 0 FROM "Village"') == [(True,)]
+    assert drill(backups, manifest, place).is_restorable
 
 
 def test_into_an_empty_database_everything_comes_back(
@@ -185,7 +190,7 @@ def test_a_role_that_may_not_create_databases_is_told_of_the_way_out(
         with pytest.raises(ConfigurationError, match=r"CREATEDB.*--scratch-url"):
             drill(backups, manifest, replace(place, admin=few))
         assert find_backup(backups, manifest.id).drills == ()
-        with pytest.raises(ConfigurationError, match="lacks a right: permission denied"):
+        with pytest.raises(ConfigurationError, match=r"lacks a right: .*permission denied for table"):
             back_up_postgresql(few, backups)
     finally:
         run_postgres(filled_url.uri, "DROP ROLE few_rights")
@@ -201,9 +206,7 @@ def test_programs_older_than_the_server_are_told(
         (old / name).write_text("#!/bin/sh\necho 'pg_dump (PostgreSQL) 13.4'\n")
         (old / name).chmod(0o755)
     monkeypatch.setattr(pg_tools, "tool_folders", lambda: (old,))
-    with pytest.raises(
-        ConfigurationError, match=r"The server is PostgreSQL \d+, and of pg_dump there is only 13.4 here"
-    ):
+    with pytest.raises(ConfigurationError, match=r"PostgreSQL \d+, and of pg_dump there is only 13.4 here"):
         back_up_postgresql(filled_url, backups)
     monkeypatch.setattr(pg_tools, "tool_folders", lambda: (tmp_path,))
     with pytest.raises(ConfigurationError, match="of pg_dump there is none here"):

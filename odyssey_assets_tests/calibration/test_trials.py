@@ -30,6 +30,7 @@ def admin_uri(server: EmbeddedServer) -> str:
     return server.uri_of("postgres")
 
 
+@pytest.mark.timeout(900)
 def test_every_fault_is_caught_by_the_checks_it_should_be_and_the_documented_table_says_so(
     admin_uri: str, tmp_path: Path
 ) -> None:

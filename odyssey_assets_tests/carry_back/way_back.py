@@ -62,10 +62,11 @@ class WayBack:
         before = files_of(self.folder)
         with carry_back(request) as carried:
             pass
-        assert differences(request.new_file, self.uri) == []
         assert carried.differences == 0
         assert stat.S_IMODE(request.new_file.stat().st_mode) == 0o600
         assert files_of(self.folder) == before | {request.new_file}
+        # Last, for it opens the file as a live one, with what SQLite puts beside it.
+        assert differences(request.new_file, self.uri) == []
         return carried
 
     def refused(self, **options: Any) -> OdysseyError:

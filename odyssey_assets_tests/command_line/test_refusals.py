@@ -139,6 +139,16 @@ def test_a_second_run_at_the_same_time_is_status_3(database_uri: str, source: Pa
     assert dump(database_uri) == {}
 
 
+@pytest.mark.parametrize("command", ["migrate", "sync", "verify"])
+def test_a_missing_source_and_a_bad_url_are_told_before_anything_is_started(
+    tmp_path: Path, source: Path, command: str
+) -> None:
+    missing = odyssey(command, "--sqlite", tmp_path / "nowhere.db")
+    assert_refused(missing, 2, "There is no SQLite file at")
+    assert_refused(odyssey(command, "--sqlite", source, "--postgres", "mysql://h/x"), 2, "is not a PostgreSQL URL.")
+    assert not (tmp_path / "state").exists()
+
+
 def test_an_unknown_table_is_status_2_before_anything_is_opened(tmp_path: Path) -> None:
     result = odyssey("migrate", "--tables", "Vote,Nope", "--json")
     assert_refused(result, 2, "There is no Odyssey table named Nope.")

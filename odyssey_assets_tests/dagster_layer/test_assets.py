@@ -1,13 +1,18 @@
 """The assets as the UI shows them, and materializing them: rows arrive, proven, or nothing changes."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
 from odyssey_assets.assets import odyssey_tables
+from odyssey_assets.compare.checks import CheckName
+from odyssey_assets.progress import OnProgress
 from odyssey_assets.sample.writer import write_sample
 from odyssey_assets.source_assets import sqlite_database
+from odyssey_assets.sync.outcome import Outcome, Request
+from odyssey_assets.sync.run import run
 from odyssey_assets_tests.dagster_layer.conftest import (
     CHECKS,
     FACTS,
@@ -242,6 +247,35 @@ def test_a_missing_source_fails_the_run_in_one_sentence(
     assert not result.success
     assert message(result).startswith(f"There is no SQLite file at {tmp_path / 'nowhere.db'}.")
     assert not (tmp_path / "nowhere.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("forgotten", "sentence"),
+    [(None, "The run gave no account of Village."), (CheckName.NULLS, "The run gave no verdict on Village.nulls.")],
+)
+def test_a_run_that_leaves_out_what_was_asked_for_is_no_success(
+    surroundings: str,
+    source: Path,
+    instance: dg.DagsterInstance,
+    monkeypatch: pytest.MonkeyPatch,
+    forgotten: CheckName | None,
+    sentence: str,
+) -> None:
+    def forgetful(request: Request, on_progress: OnProgress) -> Outcome:
+        outcome = run(request, on_progress)
+        tables = [
+            replace(
+                table, checks=tuple(each for each in table.checks if (table.name, each.name) != ("Village", forgotten))
+            )
+            for table in outcome.tables
+            if forgotten is not None or table.name != "Village"
+        ]
+        return replace(outcome, tables=tuple(tables))
+
+    monkeypatch.setattr("odyssey_assets.resources.run", forgetful)
+    result = materialized(instance, source, selection=keys("Village", "HRISSync"))
+    assert not result.success
+    assert sentence in message(result)
 
 
 def test_passwords_are_nowhere_in_what_a_run_records(

@@ -21,13 +21,19 @@ def test_the_definitions_are_loadable() -> None:
 
 def test_there_is_an_asset_for_every_table_on_either_side_and_one_for_the_file() -> None:
     keys = {key.to_user_string() for key in build_definitions().resolve_asset_graph().get_all_asset_keys()}
-    assert keys == {*FACTS, *(f"sqlite/{table}" for table in FACTS), "odyssey_sqlite"}
+    assert keys == {
+        *FACTS,
+        *(f"sqlite/{table}" for table in FACTS),
+        "odyssey_sqlite",
+        "backups/sqlite",
+        "backups/postgresql",
+    }
     assert len(FACTS) == 37
 
 
 def test_every_job_is_there() -> None:
     names = {job.name for job in build_definitions().resolve_all_job_defs() if not job.name.startswith("__")}
-    assert names == {"migrate", "sync", "verify", "observe", "preflight"}
+    assert names == {"migrate", "sync", "verify", "observe", "preflight", "backup", "drill"}
 
 
 def test_another_engine_and_fewer_tables_can_be_put_in() -> None:

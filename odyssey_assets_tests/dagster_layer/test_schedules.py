@@ -107,9 +107,10 @@ def test_a_run_that_a_killed_daemon_never_submitted_does_not_stop_the_dual_run(i
 @pytest.mark.parametrize(("is_on", "expected"), [(True, "RUNNING"), (False, "STOPPED")])
 def test_they_are_off_until_the_dual_run_is_on(is_on: bool, expected: str) -> None:
     made = {each.name: each for each in schedules(DualRun(is_on=is_on, cron="*/2 * * * *"))}
-    assert made.keys() == {"resync", "verify", "observe"}
+    assert made.keys() == {"resync", "verify", "observe", "backup"}
     assert {each.default_status.value for each in made.values()} == {expected}
     assert made["resync"].cron_schedule == "*/2 * * * *"
+    assert made["backup"].cron_schedule == "41 2 * * *"
 
 
 def look(instance: dg.DagsterInstance, source: Path, cursor: str | None) -> dg.SensorResult:

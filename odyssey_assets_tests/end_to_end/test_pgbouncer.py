@@ -26,8 +26,6 @@ from odyssey_assets.target.account import server_account
 from odyssey_assets.target.embedded import EmbeddedServer
 from odyssey_assets.target.url import parse_target_url
 from odyssey_assets_tests.conftest import open_folder
-from odyssey_assets_tests.end_to_end.commands import ODYSSEY, surroundings
-from odyssey_assets_tests.end_to_end.commands import run as run_command
 from odyssey_assets_tests.oracle import differences
 from odyssey_assets_tests.statements import ask_postgres, run_postgres, run_sqlite
 from odyssey_assets_tests.sync.requests import request_for, verification
@@ -79,6 +77,11 @@ def free_port() -> int:
         return port
 
 
+def is_listened_to(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 @contextmanager
 def pgbouncer(server: EmbeddedServer, pool_size: int) -> Iterator[int]:
     """The port of a PgBouncer in front of the server."""
@@ -94,7 +97,7 @@ def pgbouncer(server: EmbeddedServer, pool_size: int) -> Iterator[int]:
         process = subprocess.Popen([PGBOUNCER, "-q", str(settings)], stderr=subprocess.DEVNULL, **options)
         try:
             deadline = time.monotonic() + PATIENCE_SECONDS
-            while socket.socket().connect_ex(("127.0.0.1", port)):
+            while not is_listened_to(port):
                 assert process.poll() is None
                 assert time.monotonic() < deadline
                 time.sleep(0.02)
@@ -148,18 +151,3 @@ def test_a_run_that_fails_half_way_gives_its_connection_back(pooled: Pooled, tmp
     run_postgres(pooled.direct_uri, 'ALTER TABLE "Village" DROP CONSTRAINT no')
     assert run(request_for(tmp_path, source, pooled.uri, applies_changes=True)).ok
     assert differences(source, pooled.direct_uri) == []
-
-
-def test_the_command_works_through_it(
-    server: EmbeddedServer, database_uri: str, tmp_path: Path, state_dir: Path
-) -> None:
-    source = write_sample(tmp_path / "odyssey.db", scale=0.1).path
-    with pgbouncer(server, 1) as port:
-        uri = database_uri.replace(f":{server.port}/", f":{port}/") + "&pgbouncer=true"
-        ended = run_command(
-            [ODYSSEY, "migrate", "--sqlite", str(source), "--json"],
-            surroundings(state_dir, {"POSTGRES_URL": uri}),
-            tmp_path,
-        )
-    assert ended.status == 0, ended.stderr
-    assert differences(source, database_uri) == []

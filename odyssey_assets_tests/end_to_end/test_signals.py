@@ -15,11 +15,13 @@ import pytest
 
 from odyssey_assets.configuration import ENV_DAGSTER_POSTGRES
 from odyssey_assets.sample.writer import write_sample
+from odyssey_assets.sync.run import run as run_engine
 from odyssey_assets.target.embedded import EmbeddedServer
 from odyssey_assets_tests.conftest import fresh_database
-from odyssey_assets_tests.end_to_end.commands import ODYSSEY, PATIENCE_SECONDS, run, surroundings
+from odyssey_assets_tests.end_to_end.commands import ODYSSEY, PATIENCE_SECONDS, surroundings
 from odyssey_assets_tests.oracle import dump
 from odyssey_assets_tests.statements import ask_postgres, run_sqlite
+from odyssey_assets_tests.sync.requests import request_for
 
 WAITING_SQL = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 MADE_MEANWHILE = 'CREATE TABLE "Village" (id int)'
@@ -73,7 +75,7 @@ def test_a_command_that_is_told_to_end_ends_and_changes_nothing(
     source = write_sample(tmp_path / "odyssey.db", scale=0.1).path
     arguments = ["--sqlite", str(source), "--postgres", database_uri, "--json"]
     if command != "migrate":
-        assert run([ODYSSEY, "migrate", *arguments], environment, tmp_path).status == 0
+        assert run_engine(request_for(tmp_path / "before", source, database_uri)).ok
         run_sqlite(source, """UPDATE "Vote" SET "weight" = "weight" + 1""")
     before = dump(database_uri)
     with held_up(database_uri, statement) as session:
@@ -94,9 +96,8 @@ def test_a_command_that_is_told_to_end_ends_and_changes_nothing(
     assert (document["ok"], document["exit_status"]) == (False, status)
     assert dump(database_uri) == before
     assert status_of(environment, document["run_id"]) is dg.DagsterRunStatus.CANCELED
-    # And the next one goes through.
-    again = run([ODYSSEY, "sync", *arguments], environment, tmp_path)
-    assert again.status == 0, again.stderr
+    again = run_engine(request_for(tmp_path / "after", source, database_uri, applies_changes=True))
+    assert again.problem is None
 
 
 def status_of(environment: dict[str, str], run_id: str) -> dg.DagsterRunStatus:

@@ -20,6 +20,7 @@ from odyssey_assets.target.embedded import ensure_running
 from odyssey_assets_tests.conftest import FAST_SETTINGS, state_folder
 from odyssey_assets_tests.end_to_end.commands import ODYSSEY, Ended, run, surroundings
 from odyssey_assets_tests.oracle import differences
+from odyssey_assets_tests.sessions import watched_sessions
 from odyssey_assets_tests.statements import ask_postgres, run_postgres
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -205,8 +206,10 @@ def test_a_migration_is_followed_in_the_browser(tmp_path: Path) -> None:
         migrated = ui.odyssey("migrate")
         assert migrated.status == 0, migrated.stderr
         assert differences(ui.source, ui.target_uri) == []
-        the_graph_shows_groups_and_tables(page, ui)
-        the_asset_page_shows_rows_and_checks(page, ui)
+        with watched_sessions(ui.target_uri) as sessions:
+            the_graph_shows_groups_and_tables(page, ui)
+            the_asset_page_shows_rows_and_checks(page, ui)
+        assert (sessions.looks > 0, sessions.most) == (True, 0), "looking at pages opens no connection to the target"
         the_run_page_shows_success(page, ui, migrated.document["ui"])
         a_planted_difference_is_seen(page, ui)
         one_click_materializes_a_table(page, ui)

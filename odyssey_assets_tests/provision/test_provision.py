@@ -8,7 +8,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from odyssey_assets.provision.roles import Duty
+from odyssey_assets.provision.roles import Duty, plan_for
+from odyssey_assets.provision.telling import script
 from odyssey_assets_tests.provision.conftest import Place, password_of
 from odyssey_assets_tests.statements import run_postgres
 
@@ -221,3 +222,8 @@ def test_the_administrator_can_be_named_by_a_file(
     assert "No administrator was named." in nobody.provision().stderr
     monkeypatch.setenv("ODYSSEY_ADMIN_URL_FILE", str(tmp_path / "admin"))
     assert nobody.provision().exit_code == 0
+
+
+def test_the_documentation_shows_these_statements() -> None:
+    page = Path(__file__).parents[2] / "docs" / "connections.md"
+    assert script(plan_for("odyssey", "public", "", with_application=True)) in page.read_text()

@@ -45,7 +45,7 @@ def told(source: Path, uri: str, tables: frozenset[str]) -> list[tuple[str, str,
 
 
 def row(finding: Finding) -> tuple[str, str, str | None, Any, str]:
-    key = finding.key and finding.key["id"]
+    key = None if finding.key is None else str(finding.key["id"])
     return finding.severity.value, f"{finding.table}.{finding.column}", key, finding.kind, finding.detail
 
 

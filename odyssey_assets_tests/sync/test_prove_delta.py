@@ -71,6 +71,21 @@ def test_what_a_trigger_did_besides_is_found_named_and_not_committed(
     pair.converge()
 
 
+def test_a_null_that_was_lost_among_the_changed_rows_is_counted(pair: DualRun) -> None:
+    run_postgres(
+        pair.uri,
+        """
+        CREATE FUNCTION fill() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW."iconUrl" = ''; RETURN NEW; END $$;
+        CREATE TRIGGER fill BEFORE UPDATE ON "Badge" FOR EACH ROW EXECUTE FUNCTION fill()""",
+    )
+    pair.change("""UPDATE "Badge" SET "iconUrl" = NULL, "name" = 'changed' WHERE "id" = 'Badge-1'""")
+    outcome = pair.sync()
+    (badge,) = (table for table in outcome.tables if table.name == "Badge")
+    assert badge.comparison is not None
+    assert badge.comparison.basis.startswith("4 rows on changed pages read")
+    assert {check.name.value for check in badge.checks if not check.passed} == {"nulls", "rows_equal"}
+
+
 def test_the_same_change_without_meddling_is_proven_by_its_rows_alone(pair: DualRun) -> None:
     pair.change(RENAME, """INSERT INTO "Village" VALUES ('Village-new', 'new', 1, 2)""")
     outcome = pair.sync()

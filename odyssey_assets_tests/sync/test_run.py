@@ -1,17 +1,22 @@
 """Whole runs: PostgreSQL holds exactly the snapshot by the oracle's judgement, or nothing has changed."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
+from odyssey_assets.compare.checks import CheckName
 from odyssey_assets.errors import ConfigurationError, IntegrityError, OdysseyError, UnreachableError
 from odyssey_assets.model.schema import ALL_VERSIONS
 from odyssey_assets.progress import Phase, Progress
 from odyssey_assets.sample.writer import DateForm, write_sample
 from odyssey_assets.sync import load
+from odyssey_assets.sync import run as whole_run
 from odyssey_assets.sync.outcome import TableStatus
+from odyssey_assets.sync.publish import Published
 from odyssey_assets.sync.run import run
 from odyssey_assets_tests.oracle import catalog, differences, dump, facts_for
 from odyssey_assets_tests.statements import ask_postgres, ask_sqlite, prisma_sql, run_postgres, run_sqlite
@@ -221,6 +226,36 @@ def test_a_subset_is_published_and_others_verified_in_one_run(tmp_path: Path, so
         "EmailLog": TableStatus.LOADED, "Vote": TableStatus.DIFFERS, "User": TableStatus.VERIFIED}  # fmt: skip
     assert outcome.problem == "Integrity checks failed: Vote fails row_count, rows_equal."
     assert dump(loaded_uri) == before
+
+
+@pytest.mark.parametrize("is_first", [True, False], ids=["the initial load", "a re-sync"])
+def test_a_table_or_a_check_left_out_on_the_way_is_refused_and_nothing_committed(
+    tmp_path: Path, source: Path, database_uri: str, monkeypatch: pytest.MonkeyPatch, is_first: bool
+) -> None:
+    way = "publish_tables" if is_first else "resync_tables"
+    real = getattr(whole_run, way)
+
+    def without(forgotten: CheckName | None) -> None:
+        def forgetful(*arguments: Any) -> Published:
+            published: Published = real(*arguments)
+            outcomes = dict(published.outcomes)
+            village = outcomes.pop("Village")
+            if forgotten is not None:
+                kept = tuple(check for check in village.checks if check.name is not forgotten)
+                outcomes["Village"] = replace(village, checks=kept)
+            return replace(published, outcomes=outcomes)
+
+        monkeypatch.setattr(whole_run, way, forgetful)
+
+    if not is_first:
+        assert run(request_for(tmp_path, source, database_uri)).ok
+        run_sqlite(source, """UPDATE "Village" SET "name" = 'x'""")
+    before = dump(database_uri)
+    for forgotten, sentence in ((None, "no account of Village"), (CheckName.NULLS, "no verdict on Village.nulls")):
+        without(forgotten)
+        with pytest.raises(IntegrityError, match=sentence):
+            run(request_for(tmp_path, source, database_uri, applies_changes=True))
+        assert dump(database_uri) == before
 
 
 @pytest.mark.parametrize("change", ["password", "port", "database"])

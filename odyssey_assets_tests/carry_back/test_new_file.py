@@ -1,0 +1,83 @@
+"""The new file has its name only when it is finished, whatever happens before."""
+
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from odyssey_assets.carry_back.new_file import finish, unfinished_copy
+from odyssey_assets.carry_back.run import carry_back
+from odyssey_assets.errors import ConfigurationError
+from odyssey_assets.progress import Phase
+from odyssey_assets_tests.carry_back.way_back import WayBack, files_of
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from odyssey_assets.carry_back.request import CarryBackRequest
+from odyssey_assets.carry_back.run import carry_back
+from odyssey_assets.carry_back import run, rewrite
+from odyssey_assets.target.url import parse_target_url
+
+uri, base, new_file, scratch, moment = sys.argv[1:]
+
+def die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def on_progress(progress):
+    if progress.phase == moment and progress.table in ("", "Vote"):
+        die()
+
+if moment == "half-way":
+    # Between two tables that are written: the first is in the copy, the second is not.
+    write, written = rewrite._rewrite_table, []
+    rewrite._rewrite_table = lambda *rest: (die() if written else written.append(1)) or write(*rest)
+elif moment == "rename":
+    run.finish = die
+with carry_back(CarryBackRequest(parse_target_url(uri), Path(base), Path(new_file), Path(scratch)), on_progress):
+    pass
+"""
+
+
+@pytest.mark.parametrize("moment", ["half-way", Phase.PROOF, "rename"])
+def test_a_killed_carry_back_leaves_no_file_under_the_name(pair: WayBack, moment: str) -> None:
+    pair.edit("""UPDATE "Vote" SET weight = 3; UPDATE "User" SET "displayName" = 'x'""")
+    arguments = [pair.role_uri, str(pair.base), str(pair.new_file), str(pair.folder / "scratch"), moment]
+    done = subprocess.run([sys.executable, "-c", KILLED, *arguments], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert not pair.new_file.exists()
+    left = files_of(pair.new_file.parent)
+    assert left
+    assert all(path.name.startswith(".partial-") for path in left)
+    with carry_back(pair.request()) as carried:
+        assert carried.differences == 0
+    assert files_of(pair.new_file.parent) == {pair.new_file}
+
+
+def test_what_is_unfinished_goes_and_nothing_else(tmp_path: Path) -> None:
+    base, new_file = tmp_path / "base.db", tmp_path / "new" / "file.db"
+    base.write_bytes(b"SQLite")
+    with unfinished_copy(base, new_file) as partial:
+        partial.with_name(f"{partial.name}-wal").touch()
+    assert files_of(tmp_path) == {base}
+
+
+def test_the_finished_file_is_this_users_alone(tmp_path: Path) -> None:
+    base, new_file = tmp_path / "base.db", tmp_path / "new" / "file.db"
+    base.write_bytes(b"SQLite")
+    base.chmod(0o644)
+    with unfinished_copy(base, new_file) as partial:
+        assert stat.S_IMODE(partial.stat().st_mode) == 0o600
+        finish(partial, new_file)
+    assert (new_file.read_bytes(), stat.S_IMODE(new_file.stat().st_mode)) == (b"SQLite", 0o600)
+    assert files_of(tmp_path) == {base, new_file}
+
+
+def test_a_folder_that_cannot_be_is_told(tmp_path: Path) -> None:
+    base = tmp_path / "base.db"
+    base.write_bytes(b"SQLite")
+    with pytest.raises(ConfigurationError), unfinished_copy(base, base / "new.db"):
+        pass
