@@ -15,7 +15,9 @@ from odyssey_assets.commands.calibrate import calibrate
 from odyssey_assets.commands.cutover import cutover
 from odyssey_assets.commands.dev import dev
 from odyssey_assets.commands.drill import drill
+from odyssey_assets.commands.loadtest import loadtest
 from odyssey_assets.commands.migrate import migrate
+from odyssey_assets.commands.optimise import optimise
 from odyssey_assets.commands.preflight import preflight
 from odyssey_assets.commands.provision import provision
 from odyssey_assets.commands.report import report
@@ -23,8 +25,10 @@ from odyssey_assets.commands.restore import restore
 from odyssey_assets.commands.rollback import rollback
 from odyssey_assets.commands.sample import sample
 from odyssey_assets.commands.server import server
+from odyssey_assets.commands.slow_queries import slow_queries
 from odyssey_assets.commands.sync import sync
 from odyssey_assets.commands.verify import verify
+from odyssey_assets.commands.watch import watch
 
 
 def main() -> None:
@@ -52,6 +56,10 @@ COMMANDS = (
     report,
     calibrate,
     benchmark,
+    optimise,
+    loadtest,
+    watch,
+    slow_queries,
     provision,
     sample,
     dev,

@@ -52,8 +52,13 @@ def rollback(
     """Go back to SQLite after a cut-over, losing nothing."""
     from odyssey_assets.console import Console
     from odyssey_assets.cutover.reset import reset_target as empty_target
-    from odyssey_assets.cutover.rollback import RollbackRequest, roll_back, roll_back_with_writes
-    from odyssey_assets.cutover.telling import rollback_document, rollback_question, rollback_summary
+    from odyssey_assets.cutover.rollback import (
+        RollbackRequest,
+        roll_back,
+        roll_back_with_writes,
+        rolled_back_before,
+    )
+    from odyssey_assets.cutover.telling import reset_question, rollback_document, rollback_question, rollback_summary
     from odyssey_assets.target.location import locate_target
 
     if postgres:
@@ -71,10 +76,16 @@ def rollback(
         base=base,
         run_id=str(uuid.uuid4()),
     )
+    done = rolled_back_before(request) if reset_target and not carry_back else None
     if not yes:
-        require_consent(rollback_question(request, carries_back=carry_back, resets_target=reset_target))
-    with Console() as console:
-        done = (roll_back_with_writes if carry_back else roll_back)(request, console.on_progress)
+        require_consent(
+            reset_question(request)
+            if done is not None
+            else rollback_question(request, carries_back=carry_back, resets_target=reset_target)
+        )
+    if done is None:
+        with Console() as console:
+            done = (roll_back_with_writes if carry_back else roll_back)(request, console.on_progress)
     reset = empty_target(request.target) if reset_target else None
     if as_json:
         print_json(rollback_document(done, reset))

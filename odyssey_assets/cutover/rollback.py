@@ -134,6 +134,16 @@ def roll_back_with_writes(request: RollbackRequest, on_progress: OnProgress = la
     return RolledBack(cutover, was_sealed=False, carried=carried, swapped=swapped, outcome=outcome)
 
 
+def rolled_back_before(request: RollbackRequest) -> RolledBack | None:
+    """The way back that was gone already, or was never needed; None where there is one to go, or nothing was begun."""
+    cutover = store.newest_cutover(request.target, rehearsals=False)
+    is_over = cutover is not None and cutover.state in (State.ROLLED_BACK, State.ABORTED)
+    if not is_over or store.unfinished_cutover(request.target) is not None or is_sealed(request.sqlite_path):
+        return None
+    assert cutover is not None
+    return RolledBack(cutover, was_sealed=False)
+
+
 def _switched(request: RollbackRequest) -> Cutover:
     cutover = store.newest_cutover(request.target, rehearsals=False)
     if cutover is not None and cutover.state is State.ROLLED_BACK and is_sealed(request.sqlite_path):

@@ -90,6 +90,14 @@ def rollback_question(request: RollbackRequest, *, carries_back: bool, resets_ta
     return f"{what}. Nobody can write to PostgreSQL meanwhile. Roll back?"
 
 
+def reset_question(request: RollbackRequest) -> str:
+    """The same where SQLite is the truth already."""
+    return (
+        f"SQLite at {request.sqlite_path} is the truth already and stays as it is. PostgreSQL at "
+        f"{request.target.redacted} is emptied. Reset it?"
+    )
+
+
 def rollback_document(done: RolledBack, reset: Reset | None) -> dict[str, Any]:
     """A way back as one JSON document."""
     carried, swapped = done.carried, done.swapped

@@ -139,6 +139,7 @@ def write_publication(session: Session, entries: Iterable[LedgerEntry]) -> None:
             "target_method": pa.array([METHOD] * len(listed), pa.string()),
         },
     )
+    query(session.connection, _PRUNE_SQL, [session.schema, number - PUBLICATIONS_KEPT])
 
 
 def _append(connection: Connection, table: str, columns: Mapping[str, pa.Array]) -> None:
@@ -174,7 +175,22 @@ def _entry(row: Mapping[str, object]) -> LedgerEntry:
     )
 
 
+PUBLICATIONS_KEPT = 1_000
+"""What the ledger remembers of each table: ten days of a sync every quarter of an hour. Of a table that was not
+published for longer its newest entry stays."""
+
 _NEXT_PUBLICATION_SQL = "SELECT nextval(pg_get_serial_sequence('odyssey_sync.publication', 'id')) AS id"
+
+_PRUNE_SQL = """
+WITH gone AS (
+    DELETE FROM odyssey_sync.published_table old
+    WHERE old.schema_name = $1 AND old.publication_id <= $2
+      AND EXISTS (SELECT 1 FROM odyssey_sync.published_table newer
+                  WHERE newer.schema_name = old.schema_name AND newer.table_name = old.table_name
+                    AND newer.publication_id > old.publication_id)
+    RETURNING 1)
+SELECT count(*) AS n FROM gone
+"""
 
 _SINCE_VERSION = 2
 """The version of ``odyssey_sync`` that brought these tables."""

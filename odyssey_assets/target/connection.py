@@ -5,7 +5,7 @@ say, or how the login comes about (``opening``).
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 
 import adbc_driver_manager
 import pyarrow as pa
@@ -53,8 +53,19 @@ def connect(url: TargetUrl, *, read_only: bool = False) -> Iterator[Connection]:
                 # A run told as done must outlive a crash of the server.
                 execute(connection, "SET LOCAL synchronous_commit = on")
             yield connection
+            _take_leave(connection)
         finally:
             connection.close()
+
+
+def _take_leave(connection: Connection) -> None:
+    """End the transaction that the driver began after the last one; PgBouncer would throw a session away with it.
+
+    Only where all went well: after an error in the middle of a stream, this would read the rest of it.
+    """
+    with suppress(adbc_driver_manager.Error):
+        connection.rollback()
+        connection.adbc_connection.set_autocommit(True)
 
 
 def execute(connection: Connection, sql: str) -> None:

@@ -4,7 +4,7 @@ Belongs here: dropping and rebuilding around a load. Does not belong here: decid
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from adbc_driver_manager.dbapi import Connection
 
@@ -74,7 +74,8 @@ def require_same(before: TargetCatalog, after: TargetCatalog) -> None:
 
 
 def _keys_and_indexes(table: TargetTable) -> frozenset[TargetIndex | TargetForeignKey]:
-    return frozenset((*table.indexes, *table.foreign_keys))
+    # An index that a broken CREATE INDEX CONCURRENTLY left behind is valid once it was built again.
+    return frozenset((*(replace(index, is_valid=True) for index in table.indexes), *table.foreign_keys))
 
 
 def _table(catalog: TargetCatalog, name: str) -> str:

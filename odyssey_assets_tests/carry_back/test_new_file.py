@@ -10,9 +10,10 @@ import pytest
 
 from odyssey_assets.carry_back.new_file import finish, unfinished_copy
 from odyssey_assets.carry_back.run import carry_back
-from odyssey_assets.errors import ConfigurationError
+from odyssey_assets.errors import EXIT_UNREACHABLE, ConfigurationError
 from odyssey_assets.progress import Phase
 from odyssey_assets_tests.carry_back.way_back import WayBack, files_of
+from odyssey_assets_tests.end_to_end.faults import small_disk
 
 KILLED = """
 import os, signal, sys
@@ -81,3 +82,13 @@ def test_a_folder_that_cannot_be_is_told(tmp_path: Path) -> None:
     base.write_bytes(b"SQLite")
     with pytest.raises(ConfigurationError), unfinished_copy(base, base / "new.db"):
         pass
+
+
+@pytest.mark.parametrize("spare_bytes", [-(2**18), 2**17])
+def test_a_full_disk_is_told(pair: WayBack, spare_bytes: int) -> None:
+    """Full while the base is copied, and while rows are written into the copy."""
+    pair.edit("""UPDATE "User" SET "bio" = repeat('x', 500000)""")
+    with small_disk(pair.folder / "small", pair.base.stat().st_size + spare_bytes) as disk:
+        refusal = pair.refused(new_file=disk / "odyssey.db")
+    assert refusal.exit_status == EXIT_UNREACHABLE
+    assert "no room" in refusal.message

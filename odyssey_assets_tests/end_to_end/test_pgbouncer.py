@@ -59,10 +59,11 @@ class Pooled:
     direct_uri: str
 
     def session_settings(self) -> list[tuple[object, ...]]:
-        """What the pool's own connection is left with, beside what it began with."""
+        """What the pool's own connection is left with; the application's name PgBouncer itself sets for each client."""
         with psycopg.connect(self.uri, autocommit=True, prepare_threshold=None) as connection:
             return connection.execute(
                 "SELECT name, setting FROM pg_settings WHERE source = 'session' AND setting <> reset_val "
+                "AND name <> 'application_name' "
                 "UNION ALL SELECT 'temporary table', relname FROM pg_class WHERE relpersistence = 't'"
             ).fetchall()
 

@@ -112,8 +112,8 @@ def test_a_warning_does_not_hide_behind_success_nor_look_like_failure() -> None:
 def test_every_table_has_its_row_and_every_check_its_line() -> None:
     counts = {"inserted": 3, "updated": 2, "deleted": 1, "quarantined": 4, "bytes": 8192}
     vote = table("Vote", check(CheckName.ROW_COUNT), check(CheckName.NULLS, CHANGED), **counts)
-    absent = table("Badge", status=TableStatus.ABSENT, target_rows=0)
-    left = table("UserBadge", status=TableStatus.ABSENT, target_rows=3)
+    absent = replace(table("Badge", status=TableStatus.ABSENT), target_rows=0)
+    left = replace(table("UserBadge", status=TableStatus.ABSENT), target_rows=3)
     page = render_page(run_document(facts(), outcome(vote, absent, left)))
     assert body_rows(page, "Tables") == [
         "Vote synced ✗ 1 of 2 failed 7 7 3 2 1 4 0.12 8.2 kB 1180…3425 -5",

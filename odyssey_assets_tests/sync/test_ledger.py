@@ -118,3 +118,15 @@ def test_a_ledger_that_does_not_say_how_digests_were_made_is_read_as_made_anothe
     _, entries = ledger(pair.uri)
     assert entries.keys() == ALL_TABLES
     assert {entry.server_version for entry in entries.values()} == {None}
+
+
+def test_old_entries_go_and_the_newest_of_each_table_stays(pair: DualRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("odyssey_assets.sync.ledger.PUBLICATIONS_KEPT", 2)
+    for number in range(4):
+        pair.change(f"""UPDATE "Village" SET "name" = 'renamed {number}' WHERE "id" = 'Village-1'""")
+        pair.sync(publish=frozenset({"Village"}))
+    kept = ask_postgres(
+        pair.uri, "SELECT table_name = 'Village', count(*) FROM odyssey_sync.published_table GROUP BY 1 ORDER BY 1"
+    )
+    assert kept == [(False, len(ALL_TABLES) - 1), (True, 2)]
+    assert pair.converge() == {}

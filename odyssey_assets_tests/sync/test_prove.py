@@ -60,19 +60,19 @@ FAULTS = {
         'EXCEPT SELECT * FROM "_PanelToQuestionnaire" LIMIT 1',
         {("_PanelToQuestionnaire", "row_count"), ("_PanelToQuestionnaire", "rows_equal")}, {(EXTRA, None)}),
     "foreign key gone": Fault('ALTER TABLE "Vote" DROP CONSTRAINT "Vote_userId_fkey"',
-                              {("Vote", "foreign_keys")}, set()),
+                              {("Vote", "foreign_keys"), ("Vote", "schema")}, set()),
     "other action": Fault(
         'ALTER TABLE "Vote" DROP CONSTRAINT "Vote_userId_fkey", ADD CONSTRAINT "Vote_userId_fkey" '
         'FOREIGN KEY ("userId") REFERENCES "User" ON DELETE SET NULL ON UPDATE CASCADE',
-        {("Vote", "foreign_keys")}, set()),
+        {("Vote", "foreign_keys"), ("Vote", "schema")}, set()),
     "never validated": Fault(
         'ALTER TABLE "Vote" DROP CONSTRAINT "Vote_userId_fkey", ADD CONSTRAINT "Vote_userId_fkey" '
         'FOREIGN KEY ("userId") REFERENCES "User" ON DELETE CASCADE ON UPDATE CASCADE NOT VALID',
-        {("Vote", "foreign_keys")}, set()),
+        {("Vote", "foreign_keys"), ("Vote", "schema")}, set()),
     "orphan": Fault(
         'ALTER TABLE "Vote" DROP CONSTRAINT "Vote_userId_fkey"; UPDATE "Vote" SET "userId" = \'gone\' '
         'WHERE "id" = (SELECT min("id") FROM "Vote")',
-        {("Vote", "foreign_keys"), ("Vote", "rows_equal")}, {(CHANGED, "userId")}),
+        {("Vote", "foreign_keys"), ("Vote", "schema"), ("Vote", "rows_equal")}, {(CHANGED, "userId")}),
     "empty for nothing": Fault(
         """UPDATE "EmailLog" SET "userId" = ''
            WHERE "id" = (SELECT min("id") FROM "EmailLog" WHERE "userId" IS NULL)""",
