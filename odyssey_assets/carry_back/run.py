@@ -69,7 +69,8 @@ class _Work:
             require_holdable(self.target, self.agreement.tables, request.allowed_losses)
         with unfinished_copy(request.base, request.new_file) as partial, self._scratch() as scratch:
             surveys = self._surveys(request.base)
-            changes = self._compared(request.base, surveys, scratch, Phase.COMPARE)
+            with self._phase(Phase.COMPARE):
+                changes = self._compared(request.base, surveys, scratch, Phase.COMPARE)
             self._write(partial, changes, surveys, scratch)
             proofs, broken = self._proven(partial, scratch)
             digest = file_sha256(partial)
@@ -91,8 +92,7 @@ class _Work:
             return {survey.table: survey for survey in found}
 
     def _compared(self, file: Path, surveys: dict[str, TableSurvey], scratch: Path, phase: Phase) -> list[TableChange]:
-        with self._phase(phase):
-            return [self._compare(file, table, surveys[table.name], scratch, phase) for table in self.agreement.tables]
+        return [self._compare(file, table, surveys[table.name], scratch, phase) for table in self.agreement.tables]
 
     def _compare(
         self, file: Path, table: CarriedTable, survey: TableSurvey, scratch: Path, phase: Phase
@@ -118,15 +118,17 @@ class _Work:
 
     def _proven(self, partial: Path, scratch: Path) -> tuple[list[TableChange], tuple[BrokenReference, ...]]:
         surveys = self._surveys(partial)
-        # SQLite's own check takes as long as reading both sides, and leaves Python's lock alone.
-        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="integrity") as side:
+        base, held = self.request.base, self.held
+        # SQLite's own checks take as long as reading both sides, and leave Python's lock alone.
+        with self._phase(Phase.PROOF), ThreadPoolExecutor(1, "integrity") as side:
             integrity = side.submit(require_integrity, partial)
+            references = side.submit(broken_references, partial, base, held)
             proofs = self._compared(partial, surveys, scratch, Phase.PROOF)
             for proof in proofs:
                 require_equal(proof)
-            require_held_rows(partial, self.request.base, self.held)
-            broken = broken_references(partial, self.request.base, self.held)
+            require_held_rows(partial, base, held)
             integrity.result()
+            broken = references.result()
         return proofs, broken
 
     @contextmanager

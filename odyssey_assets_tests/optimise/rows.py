@@ -9,16 +9,16 @@ FEEDBACK_ROWS = 30_000
 VOTE_ROWS = 70_000
 
 ROWS_SQL = f"""
-INSERT INTO "User" ("id", "email", "displayName", "updatedAt")
-SELECT 'user ' || i, i || '@example.org', 'Person ' || i, now() FROM generate_series(1, 500) i;
+INSERT INTO "User" ("id", "email", "employeeId", "displayName", "updatedAt")
+SELECT 'user ' || i, i || '@example.org', 'employee ' || i, 'Person ' || i, now() FROM generate_series(1, 500) i;
 INSERT INTO "Feedback" ("id", "authorId", "title", "body", "state", "createdAt", "updatedAt")
 SELECT 'feedback ' || i, 'user ' || (i % 500 + 1), 'Title word' || i % 100, 'Some text about w' || i || ' and more',
        (ARRAY['new', 'triaged', 'merged', 'closed'])[i % 4 + 1]::"FeedbackState",
        timestamp '2025-01-01' + i * interval '1 minute', now()
 FROM generate_series(1, {FEEDBACK_ROWS}) i;
 INSERT INTO "Vote" ("id", "feedbackId", "userId", "decayedWeight")
-SELECT 'vote ' || i, 'feedback ' || (i * 7919 % {FEEDBACK_ROWS} + 1), 'user ' || (i / {FEEDBACK_ROWS} * 13 + i % 13 + 1),
-       random()
+SELECT 'vote ' || i, 'feedback ' || (i * 7919 % {FEEDBACK_ROWS} + 1),
+       'user ' || (i / {FEEDBACK_ROWS} * 13 + i % 13 + 1), random()
 FROM generate_series(1, {VOTE_ROWS}) i
 ON CONFLICT DO NOTHING;
 """

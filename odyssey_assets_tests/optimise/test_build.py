@@ -15,7 +15,10 @@ from odyssey_assets.optimise.indexes import FEEDBACK_ACTIVE, FEEDBACK_SEARCH, OP
 from odyssey_assets.sample.writer import write_sample
 from odyssey_assets.sync.outcome import TableStatus
 from odyssey_assets.sync.run import run
+from odyssey_assets.target.catalog import read_catalog
+from odyssey_assets.target.connection import commit, connect
 from odyssey_assets.target.embedded import EmbeddedServer
+from odyssey_assets.target.rebuild import put_back, require_same, take_off
 from odyssey_assets.target.url import TargetUrl, parse_target_url
 from odyssey_assets_tests.conftest import fresh_database
 from odyssey_assets_tests.optimise.rows import fill
@@ -67,7 +70,7 @@ def test_what_a_broken_attempt_left_is_made_again(plain: TargetUrl) -> None:
         connection.execute('CREATE TABLE two AS SELECT 1 AS "one" FROM generate_series(1, 2)')
         with pytest.raises(psycopg.errors.UniqueViolation):
             connection.execute('CREATE UNIQUE INDEX CONCURRENTLY left_over ON two ("one")')
-        connection.execute('DROP TABLE two')
+        connection.execute("DROP TABLE two")
         with psycopg.connect(plain.uri) as writer:
             writer.execute('LOCK TABLE "Vote" IN ROW EXCLUSIVE MODE')
             connection.execute("SET lock_timeout = '50ms'")
@@ -126,7 +129,9 @@ def test_on_empty_tables_a_time_is_told_only_where_there_is_something_to_look_fo
 
 
 def test_a_role_that_owns_nothing_is_told_which_right_it_lacks(plain: TargetUrl) -> None:
-    run_postgres(plain.uri, "CREATE ROLE stranger LOGIN PASSWORD 'x'; GRANT SELECT ON ALL TABLES IN SCHEMA public TO stranger")
+    run_postgres(
+        plain.uri, "CREATE ROLE stranger LOGIN PASSWORD 'x'; GRANT SELECT ON ALL TABLES IN SCHEMA public TO stranger"
+    )
     try:
         stranger = parse_target_url(plain.uri.replace("odyssey:", "stranger:", 1).replace(_password(plain), "x"))
         with pytest.raises(ConfigurationError, match="lacks a right: must be owner of table Vote"):
@@ -147,6 +152,20 @@ def test_the_dual_run_goes_on_as_before(tmp_path: Path, database_uri: str) -> No
     assert not any(check.name.value == "tampering" and not check.passed for t in synced.tables for check in t.checks)
     assert {table.status for table in synced.tables} <= {TableStatus.UNCHANGED, TableStatus.ABSENT}
     assert ask_postgres(database_uri, VALID_SQL) == ALL
+
+
+def test_a_load_does_not_stumble_over_an_unfinished_one(plain: TargetUrl) -> None:
+    with psycopg.connect(plain.uri) as writer, psycopg.connect(plain.uri, autocommit=True) as connection:
+        writer.execute('LOCK TABLE "Vote" IN ROW EXCLUSIVE MODE')
+        connection.execute("SET lock_timeout = '50ms'")
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            connection.execute(f'CREATE INDEX CONCURRENTLY odyssey_vote_totals ON "Vote" {VOTE_TOTALS.definition}')
+    with connect(plain) as session:
+        before = read_catalog(session, "public")
+        put_back(session, before, take_off(session, before, frozenset({"Vote"})), lambda _: None)
+        require_same(before, read_catalog(session, "public"))
+        commit(session)
+    assert ask_postgres(plain.uri, VALID_SQL) == [("odyssey_vote_totals", True)]
 
 
 def _password(target: TargetUrl) -> str:
