@@ -15,6 +15,7 @@ from odyssey_assets.commands.calibrate import calibrate
 from odyssey_assets.commands.cutover import cutover
 from odyssey_assets.commands.dev import dev
 from odyssey_assets.commands.drill import drill
+from odyssey_assets.commands.exec import exec_
 from odyssey_assets.commands.loadtest import loadtest
 from odyssey_assets.commands.migrate import migrate
 from odyssey_assets.commands.optimise import optimise
@@ -63,6 +64,7 @@ COMMANDS = (
     provision,
     sample,
     dev,
+    exec_,
     server,
     alert_test,
 )

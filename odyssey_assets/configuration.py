@@ -23,6 +23,8 @@ FILE_SUFFIX = "_FILE"
 ENV_DUAL_RUN = "ODYSSEY_DUAL_RUN"
 ENV_SYNC_ON_CHANGE = "ODYSSEY_SYNC_ON_CHANGE"
 ENV_SYNC_CRON = "ODYSSEY_SYNC_CRON"
+ENV_WATCH_CRON = "ODYSSEY_WATCH_CRON"
+ENV_VACUUM_CRON = "ODYSSEY_VACUUM_CRON"
 ENV_BACKUP_CRON = "ODYSSEY_BACKUP_CRON"
 ENV_OVERDUE_MINUTES = "ODYSSEY_OVERDUE_MINUTES"
 ENV_DEBOUNCE_SECONDS = "ODYSSEY_DEBOUNCE_SECONDS"
@@ -120,6 +122,8 @@ class DualRun:
     overdue_minutes: float = 45.0
     debounce_seconds: float = 3.0
     backup_cron: str = "41 2 * * *"
+    watch_cron: str = "*/10 * * * *"
+    vacuum_cron: str = "40 3 * * *"
 
 
 def dual_run_from_environment(environ: Mapping[str, str] = os.environ) -> DualRun:
@@ -132,6 +136,8 @@ def dual_run_from_environment(environ: Mapping[str, str] = os.environ) -> DualRu
         overdue_minutes=_number(environ, ENV_OVERDUE_MINUTES, default.overdue_minutes),
         debounce_seconds=_number(environ, ENV_DEBOUNCE_SECONDS, default.debounce_seconds),
         backup_cron=environ.get(ENV_BACKUP_CRON, "").strip() or default.backup_cron,
+        watch_cron=environ.get(ENV_WATCH_CRON, "").strip() or default.watch_cron,
+        vacuum_cron=environ.get(ENV_VACUUM_CRON, "").strip() or default.vacuum_cron,
     )
 
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import dagster as dg
 from filelock import FileLock, Timeout
 
-from odyssey_assets.configuration import ENV_DAGSTER_POSTGRES, ENV_STATE_DIR, PROJECT_DIR, Settings
+from odyssey_assets.configuration import ENV_DAGSTER_POSTGRES, ENV_STATE_DIR, Settings
+from odyssey_assets.deployment import deployment_from_environment
 from odyssey_assets.target.location import locate_dagster_storage
 from odyssey_assets.target.url import dagster_url
 
@@ -36,7 +37,7 @@ def prepare_instance(settings: Settings) -> None:
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     # Moved into place, so that a process that starts at the same time never reads half of it.
     partial = home / f"dagster.yaml.{os.getpid()}"
-    shutil.copyfile(PROJECT_DIR / "dagster.yaml", partial)
+    shutil.copyfile(deployment_from_environment().instance_file, partial)
     partial.replace(home / "dagster.yaml")
     storage = locate_dagster_storage(settings)
     os.environ["DAGSTER_HOME"] = str(home)

@@ -1,6 +1,7 @@
 """Fixtures for every test that needs a PostgreSQL: real servers of this test run's own, and empty databases on them.
 
-Belongs here: servers, databases, folders. Does not belong here: Odyssey data (see ``sample``).
+Belongs here: servers, databases, folders, and the published pair that many start from. Does not belong here: what is in
+it (``sync.dual_run``).
 """
 
 import os
@@ -10,6 +11,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg2
 import pytest
@@ -19,6 +21,9 @@ from odyssey_assets.target.account import outside_folder
 from odyssey_assets.target.binaries import major_version
 from odyssey_assets.target.connection import OLDEST_SERVER
 from odyssey_assets.target.embedded import EmbeddedServer, ensure_running, stop
+
+if TYPE_CHECKING:
+    from odyssey_assets_tests.sync.dual_run import DualRun, Template
 
 # Submissions are judged by the same examples each time; developers get new ones, and time is never what is judged.
 settings.register_profile("ci", derandomize=True, deadline=None)
@@ -123,3 +128,22 @@ def every_database_uri(every_server: EmbeddedServer) -> Iterator[str]:
     """An empty database of the test's own, on each server in turn."""
     with fresh_database(every_server) as uri:
         yield uri
+
+
+@pytest.fixture(scope="session")
+def template(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator["Template"]:
+    """A pair of databases that was published once; never to be changed, only to be copied."""
+    # Not at the top: what it needs needs this module.
+    from odyssey_assets_tests.sync.dual_run import published_template
+
+    with published_template(server, tmp_path_factory.mktemp("template")) as published:
+        yield published
+
+
+@pytest.fixture
+def pair(template: "Template", tmp_path: Path) -> Iterator["DualRun"]:
+    """A copy of it, to be edited and synced."""
+    from odyssey_assets_tests.sync.dual_run import copied
+
+    with copied(template, tmp_path) as made:
+        yield made

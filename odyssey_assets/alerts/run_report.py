@@ -10,7 +10,14 @@ from odyssey_assets.alerts.observation import Kind, Observation
 from odyssey_assets.errors import EXIT_INTEGRITY, EXIT_REFUSED, EXIT_UNREACHABLE, EXIT_USAGE
 from odyssey_assets.report.document import Document
 
-WATCHED_JOBS = {"migrate": "publication", "sync": "publication", "verify": "verification", "preflight": "preflight"}
+WATCHED_JOBS = {
+    "migrate": "publication",
+    "sync": "publication",
+    "verify": "verification",
+    "preflight": "preflight",
+    "watch": "watch",
+    "vacuum": "vacuum",
+}
 """Jobs and what they stand for: a sync that succeeds makes up for a migration that failed."""
 
 _CAUSES = {

@@ -118,7 +118,7 @@ def require_intact(data: Path, manifest: Manifest) -> None:
 
 def _described(snapshot: Snapshot, partial: Path, *, is_pinned: bool, note: str, has_sql: bool) -> Manifest:
     try:
-        (partial / SCHEMA_SQL).write_bytes(_schema_sql(snapshot.path).encode("utf-8", "surrogateescape"))
+        (partial / SCHEMA_SQL).write_bytes(_read_schema(snapshot.path).encode("utf-8", "surrogateescape"))
         if has_sql:
             _write_dump(snapshot.path, partial / DUMP_SQL)
         tables, broken = _content(snapshot.path), len(foreign_key_check(snapshot.path))
@@ -154,7 +154,7 @@ def _content(path: Path) -> dict[str, TableContent]:
         }
 
 
-def _schema_sql(path: Path) -> str:
+def _read_schema(path: Path) -> str:
     """Tables before the indexes and triggers on them, as the file itself spells them."""
     with open_snapshot(path) as connection:
         rows = connection.execute(

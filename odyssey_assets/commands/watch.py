@@ -19,7 +19,10 @@ from odyssey_assets.errors import EXIT_DONE, EXIT_INTEGRITY
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 @reporting
 def watch(postgres: str | None, as_json: bool, debug: bool) -> int:
-    """Look at how the server fares: connections, cache, locks, slow queries, dead rows. Ends with 1 where one is amiss."""
+    """Look at how the server fares: connections, cache, locks, slow queries, dead rows.
+
+    Ends with 1 where one of them is beyond its threshold or not visible.
+    """
     from odyssey_assets.target.location import locate_target
     from odyssey_assets.watch import telling
     from odyssey_assets.watch.judging import thresholds

@@ -40,7 +40,8 @@ _LOG_LINES_SHOWN = 5
 _SETTINGS = {
     "listen_addresses": HOST,
     "unix_socket_directories": "",
-    "max_connections": "100",
+    # Enough for a load test with a hundred clients beside Dagster's own connections.
+    "max_connections": "200",
     "lc_messages": "C",
     # Statements and details of errors hold the application's data, which has no place in a log.
     "log_min_error_statement": "panic",
@@ -131,7 +132,8 @@ def start_cluster(cluster: Cluster, port: int, settings: Mapping[str, str]) -> b
     """
     _check_version(cluster)
     options = " ".join(
-        f"-c {shlex.quote(f'{name}={value}')}" for name, value in {**_SETTINGS, **settings, "port": str(port)}.items()
+        f"-c {shlex.quote(f'{name}={value}')}"
+        for name, value in {**_SETTINGS, **_preloaded(cluster), **settings, "port": str(port)}.items()
     )
     command: list[str | Path] = [cluster.bin_dir / "pg_ctl", "-D", cluster.data_dir, "-o", options]
     command += ["-s", "-w", "-t", str(START_SECONDS), "start"]
@@ -152,6 +154,12 @@ def start_cluster(cluster: Cluster, port: int, settings: Mapping[str, str]) -> b
         if "shared memory block" not in said or time.monotonic() > deadline:
             raise not_started(cluster, said)
         time.sleep(0.1)
+
+
+def _preloaded(cluster: Cluster) -> dict[str, str]:
+    """Counting statements for ``odyssey slow-queries``, where the installation has it."""
+    has_it = any((cluster.bin_dir.parent / "lib").rglob("pg_stat_statements.*"))
+    return {"shared_preload_libraries": "pg_stat_statements"} if has_it else {}
 
 
 def not_started(cluster: Cluster, said: str) -> UnreachableError:

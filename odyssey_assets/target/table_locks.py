@@ -4,8 +4,9 @@ Belongs here: taking the locks, and naming who stands in the way. Does not belon
 (``carry_back``), or looking at locks without taking any (``server_state``).
 """
 
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import adbc_driver_manager
@@ -19,7 +20,10 @@ from odyssey_assets.target.connection import connect, execute, query
 from odyssey_assets.target.server_state import read_table_states
 from odyssey_assets.target.url import TargetUrl
 
-_LOCK_NOT_AVAILABLE = "55P03"
+_IN_THE_WAY = ("55P03", "40P01")
+"""Lock not available, deadlock detected."""
+_TRY_MILLISECONDS = 500
+"""Below the server's ``deadlock_timeout``, a second by default, so that it is this that gives way and not a writer."""
 _SESSIONS_TOLD = 5
 
 
@@ -45,11 +49,8 @@ def writers_kept_out(url: TargetUrl, *, left_out: frozenset[str], lock_timeout_s
         raise ConfigurationError(
             f"The PostgreSQL schema {url.schema} has no tables.", hint="Check --postgres or POSTGRES_URL."
         )
-    with connect(url) as connection:
-        execute(connection, f"SET LOCAL lock_timeout = '{lock_timeout_seconds}s'")
-        # Files are copied and checked meanwhile; a server that ended an idle transaction would let writers in.
-        execute(connection, "SET LOCAL idle_in_transaction_session_timeout = 0")
-        _lock(connection, url.schema, names, lock_timeout_seconds)
+    with ExitStack() as stack:
+        connection = _locked(stack, url, names, lock_timeout_seconds)
         catalog = read_catalog(connection, url.schema)
         if _table_names(catalog, left_out) != names:
             raise RefusedError(
@@ -64,20 +65,42 @@ def _table_names(catalog: TargetCatalog, left_out: frozenset[str]) -> tuple[str,
     return tuple(sorted(catalog.tables.keys() - left_out - {PRISMA_BOOKKEEPING}))
 
 
-def _lock(connection: Connection, schema: str, names: tuple[str, ...], lock_timeout_seconds: int) -> None:
+def _locked(stack: ExitStack, url: TargetUrl, names: tuple[str, ...], lock_timeout_seconds: int) -> Connection:
+    """A connection with all locks, which lets go of those it has whenever the next does not come at once.
+
+    A writer that needs one of them to finish would otherwise be ended as a deadlock, or end this.
+    """
+    deadline = time.monotonic() + lock_timeout_seconds
+    while True:
+        with ExitStack() as attempt:
+            connection = attempt.enter_context(connect(url))
+            if _lock(connection, url.schema, names):
+                execute(connection, f"SET LOCAL lock_timeout = '{lock_timeout_seconds}s'")
+                stack.enter_context(attempt.pop_all())
+                return connection
+            connection.rollback()
+            if time.monotonic() >= deadline:
+                raise RefusedError(
+                    f"Writers are still at work in PostgreSQL and did not finish within {lock_timeout_seconds} s: "
+                    f"{_told(connection, url.schema)}.",
+                    hint="Stop the application, or end these sessions with pg_terminate_backend(pid), then run again; "
+                    "nothing was changed.",
+                )
+
+
+def _lock(connection: Connection, schema: str, names: tuple[str, ...]) -> bool:
+    """Whether the locks came; after False the transaction is of no more use."""
     tables = ", ".join(f"{quoted(schema)}.{quoted(name)}" for name in names)
+    # Files are copied and checked meanwhile; a server that ended an idle transaction would let writers in.
+    execute(connection, "SET LOCAL idle_in_transaction_session_timeout = 0")
+    execute(connection, f"SET LOCAL lock_timeout = {_TRY_MILLISECONDS}")
     try:
         execute(connection, f"LOCK TABLE {tables} IN SHARE MODE")
     except adbc_driver_manager.Error as error:
-        if error.sqlstate != _LOCK_NOT_AVAILABLE:
-            raise
-        connection.rollback()
-        raise RefusedError(
-            f"Writers are still at work in PostgreSQL and did not finish within {lock_timeout_seconds} s: "
-            f"{_told(connection, schema)}.",
-            hint="Stop the application, or end these sessions with pg_terminate_backend(pid), then run again; "
-            "nothing was changed.",
-        ) from error
+        if error.sqlstate in _IN_THE_WAY:
+            return False
+        raise
+    return True
 
 
 def _told(connection: Connection, schema: str) -> str:

@@ -28,8 +28,8 @@ class Watched:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing crossed its threshold; what could not be seen is not in it and must be told beside it."""
-        return all(each.passed is not False for each in self.verdicts)
+        """Whether every measure was seen and within its threshold."""
+        return all(each.passed is True for each in self.verdicts)
 
 
 def look(url: TargetUrl, before: Totals | None, limits: Mapping[str, float | None]) -> Watched:

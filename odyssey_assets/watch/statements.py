@@ -1,7 +1,7 @@
 """The slowest queries, as the extension pg_stat_statements has counted them.
 
-Belongs here: reading it, and why it cannot be read. Does not belong here: installing it, which takes a superuser and a
-restart, or what is too slow (``judging``).
+Belongs here: making it in a database, reading it, and why it cannot be read. Does not belong here: loading it into the
+server, which takes a restart, or what is too slow (``judging``).
 """
 
 import re
@@ -12,7 +12,7 @@ from adbc_driver_manager.dbapi import Connection
 from odyssey_assets.errors import OdysseyError
 from odyssey_assets.model.identifiers import quoted
 from odyssey_assets.target.autocommit import autocommitting
-from odyssey_assets.target.connection import query
+from odyssey_assets.target.connection import execute, query
 from odyssey_assets.target.url import TargetUrl
 
 OLDEST_VERSION = (1, 8)
@@ -75,11 +75,17 @@ def slow_queries(url: TargetUrl, *, limit: int = MOST_SHOWN) -> SlowQueries:
     )
 
 
+def install(url: TargetUrl) -> None:
+    """Make the extension in this database. Raises ConfigurationError where the role may not."""
+    with autocommitting(url) as connection:
+        execute(connection, "CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
+
+
 def _extension(connection: Connection) -> tuple[str] | str:
     """The schema it is in, or why it is of no use."""
     rows = query(connection, _EXTENSION_SQL)
     if not rows:
-        return "the extension is missing; a superuser makes it: CREATE EXTENSION pg_stat_statements"
+        return "the extension is missing; with a superuser's URL, odyssey slow-queries --install makes it"
     (row,) = rows
     if tuple(int(part) for part in str(row["version"]).split(".")) < OLDEST_VERSION:
         return f"pg_stat_statements {row['version']} is too old; ALTER EXTENSION pg_stat_statements UPDATE"

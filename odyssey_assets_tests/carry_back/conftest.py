@@ -5,19 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from odyssey_assets.target.embedded import EmbeddedServer
 from odyssey_assets_tests.carry_back.way_back import WayBack
-from odyssey_assets_tests.sync.dual_run import Template, copied, published_template
-from odyssey_assets_tests.sync.ordinary_role import as_role, ordinary_role
-
-
-@pytest.fixture(scope="module")
-def template(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Template]:
-    with (
-        ordinary_role(server),
-        published_template(server, tmp_path_factory.mktemp("template")) as published,
-    ):
-        yield published
+from odyssey_assets_tests.sync.dual_run import Template, copied
+from odyssey_assets_tests.sync.ordinary_role import as_role
 
 
 @pytest.fixture

@@ -8,16 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from odyssey_assets.target.embedded import EmbeddedServer
 from odyssey_assets_tests.statements import run_sqlite
-from odyssey_assets_tests.sync.dual_run import DualRun, Template, copied, published_template
-from odyssey_assets_tests.sync.ordinary_role import ordinary_role
-
-
-@pytest.fixture(scope="module")
-def template(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Template]:
-    with ordinary_role(server), published_template(server, tmp_path_factory.mktemp("template")) as published:
-        yield published
+from odyssey_assets_tests.sync.dual_run import DualRun, Template, copied
 
 
 @pytest.fixture

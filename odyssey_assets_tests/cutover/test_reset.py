@@ -71,9 +71,11 @@ def test_it_is_refused_while_anyone_is_connected(pair: DualRun, target: TargetUr
             reset_target(target)
         assert no.value.exit_status == 3
     # Of another role's session little is to be seen, but enough.
-    with psycopg.connect(pair.uri) as other:
-        with pytest.raises(RefusedError, match=rf"pid {other.info.backend_pid} \(application not visible .*, user "):
-            reset_target(target)
+    with (
+        psycopg.connect(pair.uri) as other,
+        pytest.raises(RefusedError, match=rf"pid {other.info.backend_pid} \(application not visible .*, user "),
+    ):
+        reset_target(target)
     assert tables_there(pair.uri) >= set(TABLES)
 
 

@@ -6,14 +6,12 @@ judged by the oracle. Every failure names its seed and can be had again by it; d
 
 import os
 import random
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from odyssey_assets.carry_back.request import CarryBackRequest
 from odyssey_assets.carry_back.run import carry_back
-from odyssey_assets.target.embedded import EmbeddedServer
 from odyssey_assets.target.url import parse_target_url
 from odyssey_assets_tests.carry_back.way_back import cells_of, header_of, schema_of
 from odyssey_assets_tests.end_to_end.edited_databases import tampering
@@ -21,8 +19,8 @@ from odyssey_assets_tests.end_to_end.random_edits import edit_postgres
 from odyssey_assets_tests.oracle import differences
 from odyssey_assets_tests.plain_source import kind_of, quoted, tables_of
 from odyssey_assets_tests.statements import ask_sqlite, run_postgres
-from odyssey_assets_tests.sync.dual_run import Template, copied, published_template
-from odyssey_assets_tests.sync.ordinary_role import as_role, ordinary_role
+from odyssey_assets_tests.sync.dual_run import Template, copied
+from odyssey_assets_tests.sync.ordinary_role import as_role
 
 EPISODES = int(os.environ.get("ODYSSEY_CARRY_BACK_EPISODES", "2"))
 FIRST_SEED = int(os.environ.get("ODYSSEY_CARRY_BACK_FIRST_SEED", "1"))
@@ -40,12 +38,6 @@ WITHOUT_NEGATIVE_ZEROS = "; ".join(
     f"UPDATE {quoted(table)} SET {quoted(name)} = 0 WHERE {quoted(name)} = 0" for table, name in DOUBLES
 )
 """SQLite has none, and the way back says so (``carry_back/test_losses.py``)."""
-
-
-@pytest.fixture(scope="module")
-def template(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Template]:
-    with ordinary_role(server), published_template(server, tmp_path_factory.mktemp("template")) as published:
-        yield published
 
 
 @pytest.mark.parametrize("seed", range(FIRST_SEED, FIRST_SEED + EPISODES))

@@ -8,7 +8,6 @@ import os
 import random
 import signal
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -27,8 +26,8 @@ from odyssey_assets_tests.end_to_end.killed_sync import attempts
 from odyssey_assets_tests.oracle import differences, dump
 from odyssey_assets_tests.plain_source import write_database
 from odyssey_assets_tests.statements import prisma_sql, run_postgres, run_sqlite
-from odyssey_assets_tests.sync.dual_run import DualRun, Template, copied, published_template
-from odyssey_assets_tests.sync.ordinary_role import as_role, ordinary_role
+from odyssey_assets_tests.sync.dual_run import DualRun
+from odyssey_assets_tests.sync.ordinary_role import as_role
 from odyssey_assets_tests.sync.requests import request_for
 from odyssey_assets_tests.sync.test_interruption import wait_until_alone
 
@@ -38,18 +37,6 @@ QUICK_PHASES = [Phase.SNAPSHOT, Phase.SCHEMA, Phase.SURVEY, Phase.COMPARE, Phase
                 Phase.COMMIT]  # fmt: skip
 RANDOM_KILLS = 8
 ROWS_OF_A_BIG_CHANGE = 1_500
-
-
-@pytest.fixture(scope="module")
-def template(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Template]:
-    with ordinary_role(server), published_template(server, tmp_path_factory.mktemp("template")) as published:
-        yield published
-
-
-@pytest.fixture
-def pair(template: Template, tmp_path: Path) -> Iterator[DualRun]:
-    with copied(template, tmp_path) as made:
-        yield made
 
 
 def edit(source: Path, name: str) -> None:

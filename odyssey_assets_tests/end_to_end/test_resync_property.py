@@ -7,7 +7,6 @@ names its seed and can be had again by it. docs/reliability.md has the command f
 import os
 import random
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from odyssey_assets_tests.oracle import differences, dump
 from odyssey_assets_tests.plain_source import tables_of
 from odyssey_assets_tests.statements import run_postgres
 from odyssey_assets_tests.sync.dual_run import places, rewritten
-from odyssey_assets_tests.sync.ordinary_role import as_role, ordinary_role, owned_database
+from odyssey_assets_tests.sync.ordinary_role import as_role, ensure_ordinary_role, owned_database
 from odyssey_assets_tests.sync.requests import ALL_TABLES, request_for
 
 EPISODES = int(os.environ.get("ODYSSEY_RESYNC_EPISODES", "2"))
@@ -33,19 +32,14 @@ ROUNDS = 10
 ANY_NUMBER = dict.fromkeys(ALL_TABLES, 10**9)
 
 
-@pytest.fixture(scope="module")
-def ordinary_server(server: EmbeddedServer) -> Iterator[EmbeddedServer]:
-    with ordinary_role(server):
-        yield server
-
-
 @pytest.mark.parametrize("seed", range(FIRST_SEED, FIRST_SEED + EPISODES))
-def test_every_sync_converges(tmp_path: Path, ordinary_server: EmbeddedServer, seed: int) -> None:
+def test_every_sync_converges(tmp_path: Path, server: EmbeddedServer, seed: int) -> None:
     chance = random.Random(seed)
     schema = "Other schema" if seed % 4 == 0 else "public"
+    ensure_ordinary_role(server)
     with (
         new_source(tmp_path / "odyssey.db") as source,
-        owned_database(ordinary_server, schema=schema) as uri,
+        owned_database(server, schema=schema) as uri,
         tampering(uri, schema) as intruder,
     ):
         episode = Episode(tmp_path, source, uri, schema)

@@ -14,29 +14,15 @@ import pytest
 from odyssey_assets.errors import OdysseyError, UnreachableError
 from odyssey_assets.source import snapshot
 from odyssey_assets.sync.outcome import TableStatus
-from odyssey_assets.target.embedded import EmbeddedServer
 from odyssey_assets_tests.oracle import dump
 from odyssey_assets_tests.statements import ask_postgres, run_postgres, run_sqlite
-from odyssey_assets_tests.sync.dual_run import DualRun, Template, copied, published_template
-from odyssey_assets_tests.sync.ordinary_role import ordinary_role
+from odyssey_assets_tests.sync.dual_run import DualRun
 
 SYNCS_UNDER_FIRE = 8
 RENAME = """UPDATE "Village" SET "name" = 'renamed' WHERE "id" = 'Village-1'"""
 GROW = """INSERT INTO "Village" ("id", "name", "createdAt", "updatedAt")
     SELECT 'v' || hex(randomblob(8)), hex(randomblob(400)), 1, 2"""
 SHRINK = """DELETE FROM "Village" WHERE rowid = (SELECT max(rowid) FROM "Village" WHERE "id" GLOB 'v*')"""
-
-
-@pytest.fixture(scope="module")
-def template(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Template]:
-    with ordinary_role(server), published_template(server, tmp_path_factory.mktemp("template")) as published:
-        yield published
-
-
-@pytest.fixture
-def pair(template: Template, tmp_path: Path) -> Iterator[DualRun]:
-    with copied(template, tmp_path) as made:
-        yield made
 
 
 @contextmanager

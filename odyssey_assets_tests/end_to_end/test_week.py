@@ -15,7 +15,7 @@ from odyssey_assets_tests.end_to_end.edited_databases import new_source, tamperi
 from odyssey_assets_tests.end_to_end.random_edits import edit_postgres, edit_sqlite
 from odyssey_assets_tests.oracle import differences
 from odyssey_assets_tests.statements import ask_postgres, run_postgres
-from odyssey_assets_tests.sync.ordinary_role import as_role, ordinary_role, owned_database
+from odyssey_assets_tests.sync.ordinary_role import as_role, ensure_ordinary_role, owned_database
 from odyssey_assets_tests.sync.requests import ALL_TABLES, request_for
 
 TICKS = int(os.environ.get("ODYSSEY_WEEK_TICKS", "120"))
@@ -31,8 +31,8 @@ TICKS_BETWEEN_JUDGEMENTS = 10
 def test_a_week_of_random_edits_on_both_sides_ends_equal(server: EmbeddedServer, tmp_path: Path) -> None:
     chance = random.Random(SEED)
     path, synced, skipped = tmp_path / "odyssey.db", 0, 0
+    ensure_ordinary_role(server)
     with (
-        ordinary_role(server),
         new_source(path) as source,
         owned_database(server) as uri,
         tampering(uri, "public") as intruder,

@@ -177,6 +177,32 @@ def test_an_idle_process_that_cannot_be_seen_writes_into_neither_file(live: Path
     assert rows(swapped.kept) == OLD
 
 
+@pytest.mark.parametrize("journal", ["delete", "wal"])
+@pytest.mark.parametrize("links", [True, False])
+def test_nobody_gets_in_until_the_new_file_is_there(
+    tmp_path: Path, new: Path, journal: str, links: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """POSIX would take the lock away with the first descriptor of the file that this process closes."""
+
+    def refused(_self: Path, _target: Path) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    def look_and_replace(self: Path, target: Path) -> Path:
+        script = "import sqlite3, sys; sqlite3.connect(sys.argv[1], timeout=0).execute('SELECT * FROM T')"
+        done = subprocess.run([sys.executable, "-c", script, target], capture_output=True, text=True, check=False)
+        said.append(done.stderr)
+        return replace(self, target)
+
+    said: list[str] = []
+    replace = Path.replace
+    live = old_file(tmp_path, journal)
+    monkeypatch.setattr(Path, "replace", look_and_replace)
+    if not links:
+        monkeypatch.setattr(Path, "hardlink_to", refused)
+    swap_in(new, live, label="restore")
+    assert ["database is locked" in each for each in said] == [True]
+
+
 @pytest.mark.usefixtures("_nobody_is_seen")
 def test_the_path_is_never_without_a_file(live: Path, new: Path) -> None:
     script = (

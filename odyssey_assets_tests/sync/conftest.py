@@ -26,7 +26,7 @@ def source(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def template(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def filled_template(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The name of a database that holds what ``source`` holds, in Prisma's schema and with no ledger; to be copied."""
     folder = tmp_path_factory.mktemp("template")
     with fresh_database(server) as uri:
@@ -37,13 +37,13 @@ def template(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture
-def loaded_uri(server: EmbeddedServer, template: str) -> Iterator[str]:
+def loaded_uri(server: EmbeddedServer, filled_template: str) -> Iterator[str]:
     """A database of the test's own that holds what ``source`` holds."""
     name = f"test_{uuid.uuid4().hex[:12]}"
     with closing(psycopg2.connect(server.uri_of("postgres"))) as connection:
         connection.autocommit = True
         with connection.cursor() as cursor:
-            cursor.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+            cursor.execute(f'CREATE DATABASE "{name}" TEMPLATE "{filled_template}"')
             try:
                 yield server.uri_of(name)
             finally:

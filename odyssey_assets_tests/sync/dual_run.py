@@ -22,7 +22,7 @@ from odyssey_assets.sync.run import run
 from odyssey_assets.target.embedded import EmbeddedServer
 from odyssey_assets_tests.oracle import differences
 from odyssey_assets_tests.plain_source import tables_of, write_database
-from odyssey_assets_tests.sync.ordinary_role import as_role, owned_database
+from odyssey_assets_tests.sync.ordinary_role import as_role, ensure_ordinary_role, owned_database
 from odyssey_assets_tests.sync.requests import request_for
 
 ROWS = 4
@@ -94,7 +94,8 @@ class Template:
 
 @contextmanager
 def published_template(server: EmbeddedServer, folder: Path) -> Iterator[Template]:
-    """Every table with a few sound rows, in step on both sides. The ordinary role must exist."""
+    """Every table with a few sound rows, in step on both sides, in tables of the ordinary role's."""
+    ensure_ordinary_role(server)
     source = write_database(folder / "odyssey.db", rows=ROWS)
     with owned_database(server) as uri:
         pair = DualRun(folder, source, uri)

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlsplit
 
 from odyssey_assets.target.embedded import EmbeddedServer
 from odyssey_assets_tests.conftest import fresh_database
-from odyssey_assets_tests.statements import prisma_sql, run_postgres
+from odyssey_assets_tests.statements import ask_postgres, prisma_sql, run_postgres
 
 ROLE = "table_owner"
 PASSWORD = "ordinary"
@@ -29,14 +29,10 @@ GRANT USAGE ON SCHEMA "{schema}" TO {role}
 """The tables are the role's; CREATE on the database is for the schema of our own bookkeeping."""
 
 
-@contextmanager
-def ordinary_role(server: EmbeddedServer) -> Iterator[None]:
-    """The role exists while the block runs; databases of its own must be gone by the end."""
-    run_postgres(server.uri_of("postgres"), f"CREATE ROLE {ROLE} LOGIN PASSWORD '{PASSWORD}'")
-    try:
-        yield
-    finally:
-        run_postgres(server.uri_of("postgres"), f"DROP ROLE {ROLE}")
+def ensure_ordinary_role(server: EmbeddedServer) -> None:
+    """Make the role where it is not there yet; it goes with the server."""
+    if not ask_postgres(server.uri_of("postgres"), f"SELECT 1 FROM pg_roles WHERE rolname = '{ROLE}'"):
+        run_postgres(server.uri_of("postgres"), f"CREATE ROLE {ROLE} LOGIN PASSWORD '{PASSWORD}'")
 
 
 @contextmanager

@@ -1,27 +1,10 @@
 """Every kind of change, applied by a role that owns the tables and nothing more: both sides end equal."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from odyssey_assets.target.embedded import EmbeddedServer
 from odyssey_assets_tests.statements import ask_postgres, run_postgres
 from odyssey_assets_tests.sync.changes import CASES, VOTE, VOTE_REST, copy_of
-from odyssey_assets_tests.sync.dual_run import DualRun, Template, copied, published_template
-from odyssey_assets_tests.sync.ordinary_role import ordinary_role
-
-
-@pytest.fixture(scope="module")
-def template(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Template]:
-    with ordinary_role(server), published_template(server, tmp_path_factory.mktemp("template")) as published:
-        yield published
-
-
-@pytest.fixture
-def pair(template: Template, tmp_path: Path) -> Iterator[DualRun]:
-    with copied(template, tmp_path) as made:
-        yield made
+from odyssey_assets_tests.sync.dual_run import DualRun
 
 
 @pytest.mark.parametrize("name", CASES)

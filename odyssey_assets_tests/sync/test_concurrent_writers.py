@@ -3,8 +3,7 @@
 A sync sees PostgreSQL as it was when its transaction began and holds no lock that would keep writers out.
 """
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import psycopg
 import pytest
@@ -12,29 +11,15 @@ import pytest
 from odyssey_assets.errors import EXIT_INTEGRITY, EXIT_REFUSED, IntegrityError, RefusedError
 from odyssey_assets.progress import OnProgress, Phase, Progress
 from odyssey_assets.sync.outcome import Outcome
-from odyssey_assets.target.embedded import EmbeddedServer
 from odyssey_assets_tests.oracle import dump
 from odyssey_assets_tests.statements import ask_postgres, run_postgres
-from odyssey_assets_tests.sync.dual_run import DualRun, Template, copied, published_template
-from odyssey_assets_tests.sync.ordinary_role import ordinary_role
+from odyssey_assets_tests.sync.dual_run import DualRun
 
 RENAME = """UPDATE "Village" SET "name" = 'renamed' WHERE "id" = 'Village-1'"""
 WAYS: dict[str, Callable[[DualRun], None]] = {
     "the quick way": lambda _: None,
     "reading in full": DualRun.forget_snapshots,
 }
-
-
-@pytest.fixture(scope="module")
-def template(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Template]:
-    with ordinary_role(server), published_template(server, tmp_path_factory.mktemp("template")) as published:
-        yield published
-
-
-@pytest.fixture
-def pair(template: Template, tmp_path: Path) -> Iterator[DualRun]:
-    with copied(template, tmp_path) as made:
-        yield made
 
 
 def committing(uri: str, moment: Phase, statement: str) -> OnProgress:

@@ -13,28 +13,14 @@ from odyssey_assets.errors import OdysseyError
 from odyssey_assets.model.carried import CarriedTable
 from odyssey_assets.sync import delta
 from odyssey_assets.sync.outcome import Outcome, Policy
-from odyssey_assets.target.embedded import EmbeddedServer
 from odyssey_assets_tests.oracle import dump
 from odyssey_assets_tests.statements import ask_postgres, ask_sqlite, run_postgres, run_sqlite
-from odyssey_assets_tests.sync.dual_run import DualRun, Template, copied, published_template
-from odyssey_assets_tests.sync.ordinary_role import ordinary_role
+from odyssey_assets_tests.sync.dual_run import DualRun, Template, copied
 from odyssey_assets_tests.sync.requests import ALL_TABLES
 
 RENAME = """UPDATE "Village" SET "name" = 'renamed' WHERE "id" = 'Village-1'"""
 VILLAGE = frozenset({"Village"})
 NOTHING: frozenset[str] = frozenset()
-
-
-@pytest.fixture(scope="module")
-def template(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Template]:
-    with ordinary_role(server), published_template(server, tmp_path_factory.mktemp("template")) as published:
-        yield published
-
-
-@pytest.fixture
-def pair(template: Template, tmp_path: Path) -> Iterator[DualRun]:
-    with copied(template, tmp_path) as made:
-        yield made
 
 
 def read_in_full(outcome: Outcome) -> frozenset[str]:

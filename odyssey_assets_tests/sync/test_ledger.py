@@ -1,35 +1,18 @@
 """The ledger tells of publications that were committed, the newest entry of each table, and of nothing else."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from odyssey_assets.errors import RefusedError
 from odyssey_assets.sync.ledger import LedgerEntry, Publication, last_publication, read_ledger
 from odyssey_assets.sync.outcome import OnTamper
 from odyssey_assets.target.connection import connect
-from odyssey_assets.target.embedded import EmbeddedServer
 from odyssey_assets.target.url import parse_target_url
 from odyssey_assets_tests.statements import ask_postgres, run_postgres
-from odyssey_assets_tests.sync.dual_run import ROWS, DualRun, Template, copied, published_template
+from odyssey_assets_tests.sync.dual_run import ROWS, DualRun
 from odyssey_assets_tests.sync.older_bookkeeping import bring_back
-from odyssey_assets_tests.sync.ordinary_role import ordinary_role
 from odyssey_assets_tests.sync.requests import ALL_TABLES
 
 RENAME = """UPDATE "Village" SET "name" = 'renamed' WHERE "id" = 'Village-1'"""
-
-
-@pytest.fixture(scope="module")
-def template(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Template]:
-    with ordinary_role(server), published_template(server, tmp_path_factory.mktemp("template")) as published:
-        yield published
-
-
-@pytest.fixture
-def pair(template: Template, tmp_path: Path) -> Iterator[DualRun]:
-    with copied(template, tmp_path) as made:
-        yield made
 
 
 def ledger(uri: str, schema: str = "public") -> tuple[Publication | None, dict[str, LedgerEntry]]:

@@ -1,9 +1,8 @@
 """What is known of the source without touching the target, and when a sync is proven to be needless."""
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
@@ -11,23 +10,11 @@ from odyssey_assets.sync.observe import SourceTableVersion, observe_source, unch
 from odyssey_assets.sync.run import run
 from odyssey_assets.target.embedded import EmbeddedServer
 from odyssey_assets_tests.statements import run_postgres, run_sqlite
-from odyssey_assets_tests.sync.dual_run import DualRun, Template, copied, published_template
-from odyssey_assets_tests.sync.ordinary_role import as_role, ordinary_role, owned_database
+from odyssey_assets_tests.sync.dual_run import DualRun
+from odyssey_assets_tests.sync.ordinary_role import as_role, owned_database
 from odyssey_assets_tests.sync.requests import ALL_TABLES, request_for
 
 RENAME = """UPDATE "Village" SET "name" = 'renamed' WHERE "id" = 'Village-1'"""
-
-
-@pytest.fixture(scope="module")
-def template(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Template]:
-    with ordinary_role(server), published_template(server, tmp_path_factory.mktemp("template")) as published:
-        yield published
-
-
-@pytest.fixture
-def pair(template: Template, tmp_path: Path) -> Iterator[DualRun]:
-    with copied(template, tmp_path) as made:
-        yield made
 
 
 def observed(pair: DualRun) -> dict[str, SourceTableVersion]:

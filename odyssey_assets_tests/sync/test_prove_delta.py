@@ -1,33 +1,16 @@
 """The sum that proves a quick sync: it does not come out when anything beyond the changed rows moved."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from odyssey_assets.target.embedded import EmbeddedServer
 from odyssey_assets_tests.oracle import dump
 from odyssey_assets_tests.statements import run_postgres
-from odyssey_assets_tests.sync.dual_run import DualRun, Template, copied, published_template
-from odyssey_assets_tests.sync.ordinary_role import ordinary_role
+from odyssey_assets_tests.sync.dual_run import DualRun
 
 RENAME = """UPDATE "Village" SET "name" = 'renamed' WHERE "id" = 'Village-1'"""
 TRIGGER = """
 CREATE FUNCTION meddle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body} END $$;
 CREATE TRIGGER meddle {moment} ON "Village" FOR EACH ROW WHEN (NEW.name = 'renamed') EXECUTE FUNCTION meddle();
 """
-
-
-@pytest.fixture(scope="module")
-def template(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Template]:
-    with ordinary_role(server), published_template(server, tmp_path_factory.mktemp("template")) as published:
-        yield published
-
-
-@pytest.fixture
-def pair(template: Template, tmp_path: Path) -> Iterator[DualRun]:
-    with copied(template, tmp_path) as made:
-        yield made
 
 
 @pytest.mark.parametrize(

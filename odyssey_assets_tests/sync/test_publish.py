@@ -1,8 +1,6 @@
 """A sync as others see it: all of it or nothing, only what differs, nobody kept waiting, and never by accident."""
 
-from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -10,12 +8,11 @@ import pytest
 from odyssey_assets.errors import OdysseyError, RefusedError
 from odyssey_assets.progress import Phase, Progress
 from odyssey_assets.sync.outcome import TableStatus
-from odyssey_assets.target.embedded import EmbeddedServer
 from odyssey_assets_tests.oracle import differences, dump
 from odyssey_assets_tests.plain_source import tables_of
 from odyssey_assets_tests.statements import prisma_sql, run_postgres
-from odyssey_assets_tests.sync.dual_run import DualRun, Template, copied, places, published_template
-from odyssey_assets_tests.sync.ordinary_role import OWNED_SQL, ROLE, ordinary_role
+from odyssey_assets_tests.sync.dual_run import DualRun, places
+from odyssey_assets_tests.sync.ordinary_role import OWNED_SQL, ROLE
 
 EDITS = (
     """UPDATE "Vote" SET "decayedWeight" = 0.25 WHERE "id" < 'Vote-2'""",
@@ -24,18 +21,6 @@ EDITS = (
     """INSERT INTO "Village" VALUES ('new', 'New', 1760000000000, 1760000000000)""",
 )
 WEAK_LOCKS = {"AccessShareLock", "RowShareLock", "RowExclusiveLock"}
-
-
-@pytest.fixture(scope="module")
-def template(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Template]:
-    with ordinary_role(server), published_template(server, tmp_path_factory.mktemp("template")) as published:
-        yield published
-
-
-@pytest.fixture
-def pair(template: Template, tmp_path: Path) -> Iterator[DualRun]:
-    with copied(template, tmp_path) as made:
-        yield made
 
 
 def test_a_sync_without_changes_writes_no_row(pair: DualRun) -> None:

@@ -1,6 +1,5 @@
 """Rows that take no part in a run are never reached by its deletes and key changes: it is refused and names them."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,22 +9,10 @@ from odyssey_assets.target.embedded import EmbeddedServer
 from odyssey_assets_tests.oracle import dump
 from odyssey_assets_tests.plain_source import write_database
 from odyssey_assets_tests.statements import ask_postgres, run_postgres, run_sqlite
-from odyssey_assets_tests.sync.dual_run import DualRun, Template, copied, published_template
-from odyssey_assets_tests.sync.ordinary_role import ROLE, ordinary_role, owned_database
+from odyssey_assets_tests.sync.dual_run import DualRun
+from odyssey_assets_tests.sync.ordinary_role import ROLE, owned_database
 
 DELETE_VILLAGE = """DELETE FROM "Village" WHERE "id" = 'Village-1'"""
-
-
-@pytest.fixture(scope="module")
-def template(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Template]:
-    with ordinary_role(server), published_template(server, tmp_path_factory.mktemp("template")) as published:
-        yield published
-
-
-@pytest.fixture
-def pair(template: Template, tmp_path: Path) -> Iterator[DualRun]:
-    with copied(template, tmp_path) as made:
-        yield made
 
 
 def refusal(pair: DualRun, tables: frozenset[str] | None = None) -> RefusedError:

@@ -8,20 +8,12 @@ import pytest
 
 from odyssey_assets.errors import EXIT_REFUSED, RefusedError
 from odyssey_assets.sync.outcome import TableStatus
-from odyssey_assets.target.embedded import EmbeddedServer
 from odyssey_assets_tests.oracle import dump
 from odyssey_assets_tests.plain_source import PRISMA_TABLE, write_database
 from odyssey_assets_tests.statements import run_sqlite
-from odyssey_assets_tests.sync.dual_run import DualRun, Template, copied, places, published_template
-from odyssey_assets_tests.sync.ordinary_role import ordinary_role
+from odyssey_assets_tests.sync.dual_run import DualRun, Template, copied, places
 
 MIGRATIONS = ("20250101000000_init", "20250601000000_badges")
-
-
-@pytest.fixture(scope="module")
-def template(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Template]:
-    with ordinary_role(server), published_template(server, tmp_path_factory.mktemp("template")) as published:
-        yield published
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Telling what the source did from what somebody else did to PostgreSQL: classed, named, repaired or refused."""
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import psycopg
 import pytest
@@ -12,28 +11,15 @@ from odyssey_assets.findings import Severity
 from odyssey_assets.sync.bookkeeping import UPGRADES
 from odyssey_assets.sync.outcome import OnTamper, Outcome
 from odyssey_assets.sync.run import run
-from odyssey_assets.target.embedded import EmbeddedServer
 from odyssey_assets_tests.oracle import dump
 from odyssey_assets_tests.statements import ask_postgres, run_postgres
-from odyssey_assets_tests.sync.dual_run import DualRun, Template, copied, published_template
+from odyssey_assets_tests.sync.dual_run import DualRun
 from odyssey_assets_tests.sync.older_bookkeeping import bring_back
-from odyssey_assets_tests.sync.ordinary_role import as_role, ordinary_role
+from odyssey_assets_tests.sync.ordinary_role import as_role
 from odyssey_assets_tests.sync.requests import failures, verification
 
 SOURCE_EDIT = """UPDATE "Badge" SET "name" = 'by the application' WHERE "id" = 'Badge-1'"""
 TARGET_EDIT = """UPDATE "Badge" SET "name" = 'by somebody' WHERE "id" = 'Badge-2'"""
-
-
-@pytest.fixture(scope="module")
-def template(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Template]:
-    with ordinary_role(server), published_template(server, tmp_path_factory.mktemp("template")) as published:
-        yield published
-
-
-@pytest.fixture
-def pair(template: Template, tmp_path: Path) -> Iterator[DualRun]:
-    with copied(template, tmp_path) as made:
-        yield made
 
 
 def verdict(outcome: Outcome, table: str = "Badge") -> CheckResult:

@@ -9,10 +9,9 @@ from odyssey_assets.sync.run import run
 from odyssey_assets.sync.truth import reason_to_rest, switched_cutover
 from odyssey_assets.target.connection import connect
 from odyssey_assets.target.url import TargetUrl, parse_target_url
-from odyssey_assets_tests.plain_source import tables_of
 from odyssey_assets_tests.sync.dual_run import DualRun
 from odyssey_assets_tests.sync.ordinary_role import as_role
-from odyssey_assets_tests.sync.requests import request_for
+from odyssey_assets_tests.sync.requests import verification
 
 
 def target_of(pair: DualRun) -> TargetUrl:
@@ -70,7 +69,7 @@ def test_neither_sync_nor_verify_judges_the_truth_by_sqlite(pair: DualRun) -> No
     store.change_state(target, begun, State.FINISHED)
     with pytest.raises(RefusedError, match="would overwrite what the application wrote") as sync:
         pair.sync()
-    request = request_for(pair.folder, pair.source, as_role(pair.uri), publish=(), verify=tuple(tables_of()))
+    request = verification(pair.folder, pair.source, as_role(pair.uri))
     with pytest.raises(RefusedError, match="SQLite no longer says what it should hold") as verify:
         run(request)
     assert "odyssey rollback" in sync.value.hint

@@ -7,17 +7,9 @@ import pytest
 
 from odyssey_assets.sync.outcome import Outcome
 from odyssey_assets.sync.run import run
-from odyssey_assets.target.embedded import EmbeddedServer
 from odyssey_assets_tests.statements import run_postgres
-from odyssey_assets_tests.sync.dual_run import DualRun, Template, copied, published_template
-from odyssey_assets_tests.sync.ordinary_role import ordinary_role
+from odyssey_assets_tests.sync.dual_run import DualRun, Template, copied
 from odyssey_assets_tests.sync.requests import failures, verification
-
-
-@pytest.fixture(scope="module")
-def template(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Template]:
-    with ordinary_role(server), published_template(server, tmp_path_factory.mktemp("template")) as published:
-        yield published
 
 
 @pytest.fixture

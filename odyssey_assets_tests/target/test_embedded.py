@@ -97,7 +97,8 @@ def test_only_this_machine_and_the_password_get_in(state_dir: Path) -> None:
 def test_production_settings_are_durable(state_dir: Path) -> None:
     uri = ensure_running(state_dir).uri_of("postgres")
     assert value_of(uri, "SHOW fsync") == "on"
-    assert value_of(uri, "SHOW max_connections") == "100"
+    assert value_of(uri, "SHOW max_connections") == "200"
+    assert value_of(uri, "SHOW shared_preload_libraries") == "pg_stat_statements"
 
 
 def test_it_comes_back_after_its_processes_were_killed(state_dir: Path) -> None:

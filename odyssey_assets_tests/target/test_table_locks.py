@@ -50,6 +50,26 @@ def test_a_writer_that_finishes_in_time_is_seen(uri: str) -> None:
             assert set(locked.catalog.tables) == {"A b", "_prisma_migrations"}
 
 
+def test_a_writer_that_needs_a_lock_of_ours_to_finish_gets_it(uri: str) -> None:
+    """It writes to the last table first, and this locks the first one first: a deadlock, if neither gives way."""
+    run_postgres(uri, "CREATE TABLE a_first (x int)")
+
+    def finish(connection: psycopg.Connection) -> None:
+        connection.execute("INSERT INTO a_first VALUES (1)")
+        connection.commit()
+
+    run_postgres(uri, 'ALTER TABLE "A b" RENAME TO z_last')
+    with psycopg.connect(uri) as connection:
+        connection.execute("INSERT INTO z_last VALUES (1)")
+        finishing = threading.Timer(0.2, finish, [connection])
+        finishing.start()
+        with writers_kept_out(parse_target_url(uri), left_out=NONE, lock_timeout_seconds=30) as locked:
+            assert query(locked.connection, "SELECT (SELECT x FROM a_first) + (SELECT x FROM z_last) AS sum") == [
+                {"sum": 2}
+            ]
+        finishing.join()
+
+
 def test_tables_left_out_are_not_locked(uri: str) -> None:
     run_postgres(uri, "CREATE TABLE other (x int)")
     with writer(uri), writers_kept_out(parse_target_url(uri), left_out=frozenset({"A b"}), lock_timeout_seconds=1):

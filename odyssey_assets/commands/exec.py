@@ -1,0 +1,35 @@
+"""``odyssey exec``.
+
+Belongs here: becoming another program on this project's instance. Does not belong here: making the instance ready
+(``instance``), or starting several programs (``dev``).
+"""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import click
+
+from odyssey_assets.commands.reporting import reporting
+from odyssey_assets.configuration import settings_from_environment
+from odyssey_assets.errors import ConfigurationError
+
+
+@click.command("exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+@reporting
+def exec_(command: tuple[str, ...]) -> int:
+    """Become COMMAND, one of Dagster's own programs, on the instance that Odyssey's commands use.
+
+    Makes DAGSTER_HOME ready for the run launcher that ODYSSEY_RUN_LAUNCHER names, and takes the password of Dagster's
+    storage from where ODYSSEY_DAGSTER_POSTGRES_URL_FILE says. For example: odyssey exec dagster-daemon liveness-check
+    """
+    from odyssey_assets.instance import prepare_instance
+
+    folder = Path(sys.executable).parent
+    program = shutil.which(command[0], path=os.pathsep.join((str(folder), os.environ.get("PATH", ""))))
+    if program is None:
+        raise ConfigurationError(f"There is no program named {command[0]}.", hint=f"Dagster's own are in {folder}.")
+    prepare_instance(settings_from_environment())
+    os.execv(program, command)
