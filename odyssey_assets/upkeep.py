@@ -15,7 +15,7 @@ import dagster as dg
 from odyssey_assets.configuration import DualRun, settings_from_environment
 from odyssey_assets.errors import ConfigurationError, OdysseyError, UnreachableError
 from odyssey_assets.findings import Severity
-from odyssey_assets.metadata import BYTES, OWNERS, SECONDS, STATUS, asset_key
+from odyssey_assets.metadata import BYTES, OWNERS, POOL, SECONDS, STATUS, asset_key
 from odyssey_assets.optimise.build import Optimised, optimise
 from odyssey_assets.optimise.indexes import OPTIMISATIONS, Optimisation
 from odyssey_assets.report.leave import leave_report
@@ -66,6 +66,8 @@ def optimisation_key(optimisation: Optimisation) -> dg.AssetKey:
         for each in OPTIMISATIONS
     ],
     can_subset=True,
+    # A build waits for a sync's transaction, and a load for the build's lock.
+    pool=POOL,
     description="Makes the indexes for the application's main queries CONCURRENTLY, and measures what they bring.",
 )
 def optimisations(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]

@@ -56,7 +56,7 @@ def test_a_rehearsal_and_the_switch(pair: tuple[str, ...], source: Path, databas
     assert found["downtime_seconds"] == pytest.approx(sum(each["seconds"] for each in found["steps"][2:]), abs=0.11)
 
     for options, sentence in (
-        (["--yes"], "Cut-over"),
+        (["--yes"], "PostgreSQL is the truth since cut-over"),
         (["--resume"], "There is no unfinished cut-over"),
         (["--abort"], "There is no unfinished cut-over"),
     ):
