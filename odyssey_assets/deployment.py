@@ -70,5 +70,7 @@ def _choice(environ: Mapping[str, str], name: str, default: StrEnum) -> str:
     text = environ.get(name, "").strip() or default
     known = [each.value for each in type(default)]
     if text not in known:
-        raise ConfigurationError(f"{name} must be one of {', '.join(known)}, not {text!r}.", hint="Correct or unset it.")
+        raise ConfigurationError(
+            f"{name} must be one of {', '.join(known)}, not {text!r}.", hint="Correct or unset it."
+        )
     return text

@@ -53,7 +53,7 @@ def optimisation_key(optimisation: Optimisation) -> dg.AssetKey:
 
 
 @dg.multi_asset(
-    name="optimise",
+    name="optimisations",
     specs=[
         dg.AssetSpec(
             optimisation_key(each),

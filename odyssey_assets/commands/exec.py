@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from odyssey_assets.commands.reporting import reporting
-from odyssey_assets.configuration import settings_from_environment
+from odyssey_assets.configuration import ENV_POSTGRES, ENV_SCRATCH, FILE_SUFFIX, settings_from_environment
 from odyssey_assets.errors import ConfigurationError
 
 
@@ -31,5 +31,7 @@ def exec_(command: tuple[str, ...]) -> int:
     program = shutil.which(command[0], path=os.pathsep.join((str(folder), os.environ.get("PATH", ""))))
     if program is None:
         raise ConfigurationError(f"There is no program named {command[0]}.", hint=f"Dagster's own are in {folder}.")
-    prepare_instance(settings_from_environment())
+    # The UI and the daemon need no password of the target, and may not have been given the file that holds it.
+    targets = (ENV_POSTGRES + FILE_SUFFIX, ENV_SCRATCH + FILE_SUFFIX)
+    prepare_instance(settings_from_environment({key: text for key, text in os.environ.items() if key not in targets}))
     os.execv(program, command)

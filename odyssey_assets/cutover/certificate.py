@@ -82,6 +82,8 @@ def lines_for_sqlite(source_path: str) -> tuple[str, ...]:
         f'DATABASE_URL="file:{source_path}"',
         "# prisma/schema.prisma: in the block datasource",
         'provider = "sqlite"',
+        "# where prisma/migrations-sqlite is, the way there has put it aside",
+        "mv prisma/migrations prisma/migrations-postgresql && mv prisma/migrations-sqlite prisma/migrations",
         "# then",
         "npx prisma generate",
         "# and restart the application",

@@ -25,9 +25,12 @@ from odyssey_assets.target.url import TargetUrl, redact
 _SYSTEM_DIR = Path("/usr/lib/postgresql")
 _ENCRYPTED = ("require", "verify-ca", "verify-full")
 _ABORTED = re.compile(
-    r"client \d+ (?:script (?P<before>\d+) )?aborted in command \d+ "
-    r"(?:query \d+:|\(\w+\) of script (?P<after>\d+);) (?P<said>.*)"
+    r"client \d+ (?:script (?P<before>\d+) )?aborted in command \d+ (?:query \d+:|\(\w+\) of script (?P<after>\d+);)"
 )
+_ERROR = re.compile(r"ERROR: +(?P<said>.*)")
+_AFTERMATH = re.compile(r'prepared statement "\w+" does not exist')
+"""Said after a statement could not be prepared, which was said before."""
+
 _MOST_THREADS = 8
 GRACE_SECONDS = 120
 """How long it may take beyond the time it was given, for connecting and for queries that hang."""
@@ -139,7 +142,8 @@ def _logged(folder: Path, stderr: str, count: int) -> Logged:
     for line in stderr.splitlines():
         if aborted := _ABORTED.search(line):
             errors[int(aborted["before"] or aborted["after"])] += 1
-            said.append(aborted["said"].removeprefix("ERROR:").strip())
+        if (error := _ERROR.search(line)) and not _AFTERMATH.match(error["said"]):
+            said.append(error["said"])
     return Logged(tuple(map(tuple, times)), tuple(errors), tuple(dict.fromkeys(said)))
 
 

@@ -66,7 +66,7 @@ def test_a_rehearsal_and_the_switch(pair: tuple[str, ...], source: Path, databas
 def test_what_cannot_be_carried_is_an_integrity_failure(pair: tuple[str, ...], source: Path) -> None:
     run_sqlite(source, """UPDATE "Feedback" SET "state" = 'nonsense' WHERE rowid = 1""")
     result = odyssey("cutover", *pair, "--yes", "--json")
-    assert_refused(result, 1, "This database cannot be carried as it is", "nonsense")
+    assert_refused(result, 1, "This database cannot be carried as it is", "Feedback.state")
     assert document(result)["ok"] is False
     assert can_write(source)
 

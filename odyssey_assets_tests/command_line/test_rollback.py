@@ -47,7 +47,7 @@ def test_there_and_back_and_begin_anew(pair: tuple[str, ...], uri: str) -> None:
     assert f'DATABASE_URL="file:{source}"' in found["back_to_sqlite"]
     assert can_write(source)
     assert_refused(odyssey("rollback", *pair, "--yes"), 3, "There is nothing to roll back")
-    assert_refused(odyssey("rollback", *pair, "--yes", "--carry-back"), 3, "rolled back already")
+    assert_refused(odyssey("rollback", *pair, "--yes", "--carry-back"), 3, "There is nothing to roll back")
 
     # SQLite is the truth already: what is left to do is done alone.
     asked = odyssey("rollback", *pair, "--reset-target")

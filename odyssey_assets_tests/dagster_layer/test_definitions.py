@@ -25,15 +25,23 @@ def test_there_is_an_asset_for_every_table_on_either_side_and_one_for_the_file()
         *FACTS,
         *(f"sqlite/{table}" for table in FACTS),
         "odyssey_sqlite",
+        "odyssey_cutover",
         "backups/sqlite",
         "backups/postgresql",
+        "optimisations/feedback_search",
+        "optimisations/feedback_active",
+        "optimisations/vote_totals",
+        "postgresql_health",
     }
     assert len(FACTS) == 37
 
 
 def test_every_job_is_there() -> None:
     names = {job.name for job in build_definitions().resolve_all_job_defs() if not job.name.startswith("__")}
-    assert names == {"migrate", "sync", "verify", "observe", "preflight", "backup", "drill"}
+    assert names == {
+        *("migrate", "sync", "verify", "observe", "preflight", "backup", "drill", "cutover"),
+        *("optimise", "watch", "vacuum"),
+    }
 
 
 def test_another_engine_and_fewer_tables_can_be_put_in() -> None:

@@ -28,6 +28,7 @@ from odyssey_assets.configuration import DualRun
 from odyssey_assets.findings import Severity
 from odyssey_assets.report.document import Document
 from odyssey_assets.run_history import SYNC_SCHEDULE, UNCHANGED_REASON, Watch, look
+from odyssey_assets.sync.truth import SWITCHED_REASON
 from odyssey_assets.target.embedded import EmbeddedServer
 from odyssey_assets.target.url import dagster_url
 from odyssey_assets_tests.conftest import fresh_database
@@ -233,3 +234,9 @@ def test_a_table_that_was_proven_unchanged_is_not_overdue(instance: dg.DagsterIn
     tick(30, "Run 1 waits already and will see everything up to its start.")
     assert not overdue(instance, ON, minutes=64)["Vote"].is_broken
     assert overdue(instance, ON, minutes=66)["Vote"].is_broken
+    # Once PostgreSQL is the truth there is nothing to follow, and nobody is woken for it.
+    tick(120, f"{SWITCHED_REASON} since cut-over 1 (today)")
+    assert not overdue(instance, ON, minutes=164)["Vote"].is_broken
+    # A cut-over that nobody goes on with is not at rest.
+    tick(130, "Cut-over 2 is not finished: it is at work, or waits for odyssey cutover --resume or --abort")
+    assert overdue(instance, ON, minutes=166)["Vote"].is_broken

@@ -9,14 +9,20 @@ import pytest
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 from dagster._core.test_utils import create_run_for_test, freeze_time
 
-from odyssey_assets.configuration import DualRun
+from odyssey_assets.configuration import ENV_POSTGRES, DualRun
+from odyssey_assets.cutover import store
+from odyssey_assets.cutover.steps import State
 from odyssey_assets.metadata import WRITES_TAG
+from odyssey_assets.model.schema import tables_in_order
 from odyssey_assets.resources import OdysseyEngine
 from odyssey_assets.schedules import schedules
-from odyssey_assets.sensors import source_changed_sensor
+from odyssey_assets.sensors import publications_sensor, source_changed_sensor
+from odyssey_assets.sync.run import run
+from odyssey_assets.target.url import parse_target_url
 from odyssey_assets.waiting import SUBMITTED_WITHIN, waiting_run
 from odyssey_assets_tests.dagster_layer.conftest import materialized
 from odyssey_assets_tests.statements import run_postgres, run_sqlite
+from odyssey_assets_tests.sync.requests import request_for
 
 JOB_ORIGIN = RemoteJobOrigin(
     repository_origin=RemoteRepositoryOrigin(
@@ -102,6 +108,72 @@ def test_a_run_that_a_killed_daemon_never_submitted_does_not_stop_the_dual_run(i
     with freeze_time(datetime.now(UTC) - timedelta(days=7)):
         queued = run_that_waits(instance, dg.DagsterRunStatus.QUEUED)
     assert waiting_run(instance) == queued
+
+
+def told(instance: dg.DagsterInstance, source: Path, name: str) -> str:
+    """The reason by which a schedule skips; empty where it asks for a run."""
+    (schedule,) = (each for each in schedules(DualRun()) if each.name == name)
+    resources = {"odyssey": OdysseyEngine(sqlite_path=str(source))}
+    with dg.build_schedule_context(instance=instance, resources=resources) as context:
+        result = schedule(context)
+    return str(result.skip_message) if isinstance(result, dg.SkipReason) else ""
+
+
+def test_all_that_follow_sqlite_rest_while_a_cutover_is_at_work_and_once_postgresql_is_the_truth(
+    instance: dg.DagsterInstance, source: Path, surroundings: str, tmp_path: Path
+) -> None:
+    following = ("resync", "verify", "observe")
+    assert run(request_for(tmp_path, source, surroundings)).ok
+    run_sqlite(source, RENAME)
+    assert {told(instance, source, name) for name in following} == {""}
+    target = parse_target_url(surroundings)
+    begun = store.begin(target, source_path=str(source), is_rehearsal=False, seals_source=True)
+    for state, reason in (
+        (State.RUNNING, f"Cut-over {begun.id} is not finished: it is at work, or waits for "),
+        (State.FINISHED, f"PostgreSQL is the truth since cut-over {begun.id} ("),
+    ):
+        store.change_state(target, begun, state)
+        assert all(told(instance, source, name).startswith(reason) for name in following)
+        first = look(instance, source, None)
+        assert reason in str(look(instance, source, first.cursor).skip_reason)
+    store.change_state(target, begun, State.ROLLED_BACK)
+    assert {told(instance, source, name) for name in following} == {""}
+
+
+@pytest.mark.parametrize("name", ["resync", "verify", "observe"])
+def test_where_nobody_can_tell_the_run_itself_must_fail_and_be_seen(
+    instance: dg.DagsterInstance, source: Path, surroundings: str, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(ENV_POSTGRES, "postgresql://nobody@127.0.0.1:9/nothing")
+    assert told(instance, source, name) == ""
+
+
+def publications(instance: dg.DagsterInstance, cursor: str | None) -> dg.SensorResult:
+    resources = {"odyssey": OdysseyEngine()}
+    with dg.build_sensor_context(instance=instance, cursor=cursor, resources=resources) as context:
+        result = publications_sensor(DualRun())(context)
+    assert isinstance(result, dg.SensorResult)
+    return result
+
+
+def test_what_was_published_without_dagster_is_shown_once(
+    instance: dg.DagsterInstance, source: Path, surroundings: str, tmp_path: Path
+) -> None:
+    assert publications(instance, None).asset_events == []
+    assert run(request_for(tmp_path, source, surroundings)).ok
+    told = publications(instance, None)
+    for event in told.asset_events:
+        instance.report_runless_asset_event(event)
+    names = {each.asset_key.path[-1] for each in told.asset_events if isinstance(each, dg.AssetMaterialization)}
+    assert names == {table.name for table in tables_in_order()}
+    again = publications(instance, told.cursor)
+    assert (again.asset_events, again.cursor, again.skip_reason) == ([], "1", dg.SkipReason("Publication 1 is shown."))
+    # What a run of Dagster's has shown is not told again.
+    assert publications(instance, None).asset_events == []
+    run_sqlite(source, RENAME)
+    assert run(request_for(tmp_path, source, surroundings, applies_changes=True)).ok
+    assert publications(instance, again.cursor).cursor == "2"
+    assert publications(instance, again.cursor).asset_events
 
 
 @pytest.mark.parametrize(("is_on", "expected"), [(True, "RUNNING"), (False, "STOPPED")])

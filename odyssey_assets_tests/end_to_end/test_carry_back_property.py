@@ -1,7 +1,7 @@
 """Whatever is written to PostgreSQL, the way back ends in a SQLite file that is equal, and rewrites nothing else.
 
 A seed makes an episode: random edits of PostgreSQL, then a carry-back onto the file of the one before, again and again,
-judged by the oracle. Every failure names its seed and can be had again by it; docs/carry_back.md has the long run.
+judged by the oracle. Every failure names its seed and can be had again by it; docs/reliability.md has the long run.
 """
 
 import os

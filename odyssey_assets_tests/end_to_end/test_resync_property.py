@@ -1,16 +1,20 @@
 """Whatever happens in SQLite, and whatever is done to PostgreSQL meanwhile, the next sync ends with both equal.
 
-A seed makes an episode: random edits of a small database, now and then a sync, judged by the oracle. Every failure
-names its seed and can be had again by it. docs/reliability.md has the command for thousands of edits.
+Hypothesis plays the application, an intruder and bad luck in any order, with syncs in between, judged by the oracle; of
+a failure it shows the shortest story it finds. docs/reliability.md has the command for thousands of edits.
 """
 
 import os
 import random
 import shutil
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from odyssey_assets.errors import IntegrityError, OdysseyError, RefusedError
 from odyssey_assets.sync.outcome import Outcome, TableStatus
@@ -25,35 +29,67 @@ from odyssey_assets_tests.sync.dual_run import places, rewritten
 from odyssey_assets_tests.sync.ordinary_role import as_role, ensure_ordinary_role, owned_database
 from odyssey_assets_tests.sync.requests import ALL_TABLES, request_for
 
-EPISODES = int(os.environ.get("ODYSSEY_RESYNC_EPISODES", "2"))
-FIRST_SEED = int(os.environ.get("ODYSSEY_RESYNC_FIRST_SEED", "1"))
-ROUNDS = 10
-"""Of each episode, each of one to seven edits and a sync."""
+EPISODES = int(os.environ.get("ODYSSEY_RESYNC_EPISODES", "3"))
+STEPS = int(os.environ.get("ODYSSEY_RESYNC_STEPS", "25"))
+"""Of each episode; a step is one to seven edits, an intrusion, a mishap or a sync."""
 ANY_NUMBER = dict.fromkeys(ALL_TABLES, 10**9)
 
+SEEDS = st.integers(0, 2**32 - 1)
 
-@pytest.mark.parametrize("seed", range(FIRST_SEED, FIRST_SEED + EPISODES))
-def test_every_sync_converges(tmp_path: Path, server: EmbeddedServer, seed: int) -> None:
-    chance = random.Random(seed)
-    schema = "Other schema" if seed % 4 == 0 else "public"
+
+@pytest.mark.slow
+@pytest.mark.timeout(300 + 5 * EPISODES * STEPS)
+def test_every_sync_converges(tmp_path_factory: pytest.TempPathFactory, server: EmbeddedServer) -> None:
     ensure_ordinary_role(server)
-    with (
-        new_source(tmp_path / "odyssey.db") as source,
-        owned_database(server, schema=schema) as uri,
-        tampering(uri, schema) as intruder,
-    ):
-        episode = Episode(tmp_path, source, uri, schema)
-        episode.edit(chance, 25)
-        for _ in range(ROUNDS):
-            episode.edit(chance, chance.randrange(1, 8))
-            for _ in range(chance.choice([0, 0, 1, 3])):
-                edit_postgres(chance, intruder)
-            if chance.random() < 0.2:
-                episode.forget(chance)
-            if chance.random() < 0.15:
-                episode.sync_some(frozenset(chance.sample(sorted(ALL_TABLES), chance.randrange(1, 37))))
-            episode.sync()
-        episode.sync_again()
+    run_state_machine_as_test(
+        # A function serves as well as a class, and knows the server.
+        lambda: DualRunStory(server, tmp_path_factory.mktemp("episode")),  # type: ignore[arg-type]
+        settings=settings(
+            max_examples=EPISODES, stateful_step_count=STEPS, deadline=None, suppress_health_check=list(HealthCheck)
+        ),
+    )
+
+
+class DualRunStory(RuleBasedStateMachine):
+    """One source and one target, to which anything may happen in any order."""
+
+    def __init__(self, server: EmbeddedServer, folder: Path) -> None:
+        super().__init__()
+        self.server, self.folder, self.open = server, folder, ExitStack()
+
+    @initialize(seed=SEEDS, schema=st.sampled_from(["public", "public", "Other schema"]))
+    def begin(self, seed: int, schema: str) -> None:
+        source = self.open.enter_context(new_source(self.folder / "odyssey.db"))
+        uri = self.open.enter_context(owned_database(self.server, schema=schema))
+        self.intruder = self.open.enter_context(tampering(uri, schema))
+        self.episode = Episode(self.folder, source, uri, schema)
+        self.episode.edit(random.Random(seed), 25)
+
+    @rule(seed=SEEDS, number=st.integers(1, 7))
+    def edit(self, seed: int, number: int) -> None:
+        self.episode.edit(random.Random(seed), number)
+
+    @rule(seed=SEEDS)
+    def intrude(self, seed: int) -> None:
+        edit_postgres(random.Random(seed), self.intruder)
+
+    @rule(is_whole=st.booleans())
+    def forget(self, is_whole: bool) -> None:
+        self.episode.forget(is_whole=is_whole)
+
+    @rule(tables=st.frozensets(st.sampled_from(sorted(ALL_TABLES)), min_size=1))
+    def sync_some(self, tables: frozenset[str]) -> None:
+        self.episode.sync_some(tables)
+
+    @rule()
+    def sync(self) -> None:
+        self.episode.sync()
+
+    def teardown(self) -> None:
+        with self.open:
+            if hasattr(self, "episode"):
+                self.episode.sync()
+                self.episode.sync_again()
 
 
 class Episode:
@@ -68,10 +104,10 @@ class Episode:
         while number:
             number -= edit_sqlite(chance, self.source) is not None
 
-    def forget(self, chance: random.Random) -> None:
-        """Lose what makes a sync quick: the old snapshots, and at times the ledger as well."""
+    def forget(self, *, is_whole: bool) -> None:
+        """Lose what makes a sync quick: the old snapshots, or the ledger as well."""
         shutil.rmtree(self.folder / "snapshots", ignore_errors=True)
-        if chance.random() < 0.3:
+        if is_whole:
             run_postgres(self.uri, "DROP SCHEMA IF EXISTS odyssey_sync CASCADE")
 
     def sync(self) -> None:

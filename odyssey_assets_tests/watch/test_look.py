@@ -1,5 +1,6 @@
 """A look at real servers: each trouble is made for real and seen, and what a role may not see is never a pass."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -60,7 +61,8 @@ def test_an_old_transaction_and_a_session_that_waits_for_it_are_seen(every_targe
     with psycopg.connect(every_target.uri) as holder, psycopg.connect(every_target.uri) as waiter:
         holder.execute("LOCK TABLE things")
         pid = waiter.info.backend_pid
-        waiter.pgconn.send_query(b"SELECT * FROM things")
+        waiting = threading.Thread(target=waiter.execute, args=("SELECT * FROM things",))
+        waiting.start()
         waits = f"SELECT waitstart FROM pg_locks WHERE pid = {pid} AND waitstart IS NOT NULL"
         while not ask_postgres(every_target.uri, waits):
             pass
@@ -69,7 +71,7 @@ def test_an_old_transaction_and_a_session_that_waits_for_it_are_seen(every_targe
         assert watched.reading.oldest_transaction_pid == holder.info.backend_pid
         assert watched.reading.waiting_for_locks == (pid,)
         holder.rollback()
-        waiter.pgconn.get_result()
+        waiting.join()
     assert verdict(watched, "lock_waits").passed is False
     assert verdict(watched, "oldest_transaction").passed is False
     assert f"session {pid}" in sentence(verdict(watched, "lock_waits"))
@@ -111,7 +113,8 @@ def test_slow_queries_are_the_applications_and_without_values(every_target: Targ
     with psycopg.connect(every_target.uri, autocommit=True) as connection:
         for _ in range(3):
             connection.execute("SELECT 'very secret', pg_sleep(0.02)")
-            connection.execute("COPY (SELECT pg_sleep(0.03)) TO STDOUT")
+            with connection.cursor().copy("COPY (SELECT pg_sleep(0.03)) TO STDOUT") as rows:
+                list(rows)
     slow = slow_queries(every_target)
     assert slow.statements is not None
     slowest = slow.statements[0]
