@@ -9,11 +9,12 @@ from odyssey_assets.assets import odyssey_tables, with_overdue_policy
 from odyssey_assets.backup_assets import backup_assets
 from odyssey_assets.configuration import DualRun, dual_run_from_environment
 from odyssey_assets.cutover_job import cutover_asset, cutover_job
-from odyssey_assets.deployment import ExecutorChoice, deployment_from_environment
+from odyssey_assets.deployment import ExecutorChoice, LogFormat, deployment_from_environment
 from odyssey_assets.executors import executor_of
 from odyssey_assets.jobs import backup_job, drill_job, migrate_job, observe_job, preflight_job, sync_job, verify_job
 from odyssey_assets.preflight_check import preflight_check
 from odyssey_assets.resources import OdysseyEngine
+from odyssey_assets.run_logs import write_runs_as_json
 from odyssey_assets.schedules import schedules
 from odyssey_assets.sensors import alerts_sensor, publications_sensor, source_changed_sensor
 from odyssey_assets.source_assets import observe_sqlite, sqlite_database
@@ -69,8 +70,9 @@ def build_definitions(
 @dg.definitions
 def defs() -> dg.Definitions:
     """What Dagster loads; a function, so that importing this module reads no environment."""
+    deployment = deployment_from_environment()
+    if deployment.log_format is LogFormat.JSON:
+        write_runs_as_json()
     return build_definitions(
-        dual_run=dual_run_from_environment(),
-        has_alerts=is_configured(),
-        executor=deployment_from_environment().executor,
+        dual_run=dual_run_from_environment(), has_alerts=is_configured(), executor=deployment.executor
     )

@@ -1,9 +1,9 @@
-"""How Dagster is deployed: which run launcher and which executor, chosen by environment.
+"""How Dagster is deployed: which run launcher, which executor and which form of logs, chosen by environment.
 
 Dagster reads a launcher's class from ``dagster.yaml`` alone, so there is one such file per launcher.
 
 Belongs here: the choices and their files. Does not belong here: what Dagster makes of them (``executors``,
-``instance``), or where things are (``configuration``).
+``instance``, ``run_logs``), or where things are (``configuration``).
 """
 
 import os
@@ -17,6 +17,7 @@ from odyssey_assets.errors import ConfigurationError
 
 ENV_RUN_LAUNCHER = "ODYSSEY_RUN_LAUNCHER"
 ENV_EXECUTOR = "ODYSSEY_EXECUTOR"
+ENV_LOG_FORMAT = "ODYSSEY_LOG_FORMAT"
 
 
 class RunLauncherChoice(StrEnum):
@@ -36,12 +37,20 @@ class ExecutorChoice(StrEnum):
     K8S = "k8s"
 
 
+class LogFormat(StrEnum):
+    """How runs write to their console; Dagster's servers have an option of their own."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
 @dataclass(frozen=True)
 class Deployment:
     """What the environment chose; the defaults are what one machine needs."""
 
     run_launcher: RunLauncherChoice = RunLauncherChoice.DEFAULT
     executor: ExecutorChoice = ExecutorChoice.IN_PROCESS
+    log_format: LogFormat = LogFormat.TEXT
 
     @property
     def instance_file(self) -> Path:
@@ -57,6 +66,7 @@ def deployment_from_environment(environ: Mapping[str, str] = os.environ) -> Depl
     chosen = Deployment(
         RunLauncherChoice(_choice(environ, ENV_RUN_LAUNCHER, default.run_launcher)),
         ExecutorChoice(_choice(environ, ENV_EXECUTOR, default.executor)),
+        LogFormat(_choice(environ, ENV_LOG_FORMAT, default.log_format)),
     )
     if chosen.executor is ExecutorChoice.K8S and chosen.run_launcher is not RunLauncherChoice.K8S:
         raise ConfigurationError(

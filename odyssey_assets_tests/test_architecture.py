@@ -16,7 +16,7 @@ ENGINE = ("model", "source", "target", "compare", "sync", "preflight")
 DAGSTER_LAYER = {
     "definitions", "assets", "checks", "jobs", "schedules", "sensors", "resources", "instance", "launch",
     "metadata", "backup_assets", "cancellation", "cutover_job", "preflight_check", "run_history", "run_launcher",
-    "executors", "source_assets", "versions", "waiting",
+    "executors", "run_logs", "source_assets", "upkeep", "versions", "waiting",
 }  # fmt: skip
 NOT_KNOWN: dict[str, tuple[str, ...]] = {
     "model": ("source", "target", "compare", "sync", "preflight", "sample", "report"),

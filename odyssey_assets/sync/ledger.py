@@ -50,6 +50,7 @@ class LedgerEntry:
     publication: int
     snapshot_id: str
     snapshot_bytes: int
+    snapshot_sha256: str
     server_version: int | None
     columns: tuple[str, ...]
     rows: int
@@ -163,6 +164,7 @@ def _entry(row: Mapping[str, object]) -> LedgerEntry:
         int(str(row["publication_id"])),
         str(row["snapshot_id"]),
         int(str(row["snapshot_bytes"])),
+        str(row["snapshot_sha256"]),
         int(str(row["server_version"])) if row["target_method"] == METHOD else None,
         tuple(json.loads(str(row["column_names"]))),
         int(str(row["source_rows"])),
@@ -217,7 +219,7 @@ def _entries_sql(version: int) -> str:
     method = "t.target_method" if version >= _METHOD_SINCE_VERSION else "NULL::text"
     return f"""
 SELECT DISTINCT ON (t.table_name)
-       t.table_name, t.publication_id, p.snapshot_id, p.snapshot_bytes, t.server_version,
+       t.table_name, t.publication_id, p.snapshot_id, p.snapshot_bytes, p.snapshot_sha256, t.server_version,
        t.column_names::text AS column_names, t.source_rows, t.target_rows, t.held_rows, t.digest_algorithm,
        t.source_digest, t.target_digest, t.nulls::text AS nulls, {facts[0]} AS date_forms, {facts[1]} AS dangling,
        {method} AS target_method

@@ -20,7 +20,7 @@ from odyssey_assets.preflight.objections import Rowids
 from odyssey_assets.progress import Phase
 from odyssey_assets.source.inspection import inspect_source
 from odyssey_assets.source.pages import count_different
-from odyssey_assets.source.snapshot import Snapshot, kept_snapshot, quick_check, snapshot_path
+from odyssey_assets.source.snapshot import Snapshot, kept_snapshot, snapshot_path
 from odyssey_assets.sync.delta import page_changes, source_comparison
 from odyssey_assets.sync.examine import survey_tables
 from odyssey_assets.sync.ledger import LedgerEntry, read_ledger
@@ -47,7 +47,7 @@ def verify_tables(
     with session.phase(Phase.SURVEY):
         changes_since = page_changes(session, ledger.values())
         session = replace(session, source_facts=facts_since(session, tables, ledger, changes_since))
-    snapshots = _sound_snapshots(session, ledger.values())
+        snapshots = _kept_snapshots(session, ledger.values())
     groups: dict[str | None, list[CarriedTable]] = {}
     outcomes: dict[str, TableOutcome] = {}
     for table in tables:
@@ -66,14 +66,13 @@ def verify_tables(
     return check_tampering(session, _with_lag(session, tables, outcomes, ledger, changes_since))
 
 
-def _sound_snapshots(session: Session, entries: Iterable[LedgerEntry]) -> dict[str, Snapshot | None]:
-    """The published snapshots by id; None where one is gone or no longer sound."""
-    bytes_by_snapshot = {entry.snapshot_id: entry.snapshot_bytes for entry in entries}
+def _kept_snapshots(session: Session, entries: Iterable[LedgerEntry]) -> dict[str, Snapshot | None]:
+    """The published snapshots by id; None where one is gone or not what was published, byte for byte."""
+    sha256_by_snapshot = {entry.snapshot_id: entry.snapshot_sha256 for entry in entries}
     found: dict[str, Snapshot | None] = {}
-    for identity, size_bytes in bytes_by_snapshot.items():
+    for identity, sha256 in sha256_by_snapshot.items():
         kept = kept_snapshot(session.request.snapshot_dir, identity)
-        is_sound = kept is not None and kept.bytes == size_bytes and not quick_check(kept.path)
-        found[identity] = kept if is_sound else None
+        found[identity] = kept if kept is not None and kept.sha256 == sha256 else None
     return found
 
 

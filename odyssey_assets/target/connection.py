@@ -166,6 +166,12 @@ def _translation(error: adbc_driver_manager.Error, url: TargetUrl) -> OdysseyErr
                 f"Another session changed the same rows at the same time: {said}.",
                 hint="Run again; nothing was changed.",
             )
+        case (_, "54000"):
+            return IntegrityError(
+                f"A row is larger than PostgreSQL or one of its indexes takes: {said}.",
+                hint="Shorten its text. Where it is too long for a tsvector, odyssey optimise --drop takes the index "
+                "off, but a search still fails at that row. Nothing was changed.",
+            )
         case (_, "57014"):
             return RefusedError(f"The work was cancelled: {said}.", hint="Run again; nothing was changed.")
         case (_, "53100"):

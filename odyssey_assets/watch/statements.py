@@ -110,6 +110,7 @@ WHERE s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
   AND s.calls >= $1::bigint
   -- Bulk work, this project's reading among it, and what keeps the database in order are no application's queries.
   AND s.query ~* '^\\s*(select|insert|update|delete|with|merge)\\M'
+  AND s.query !~ '\\m(odyssey_sync|pg_(class|index|constraint|attribute|namespace|locks|roles|database|stat\\w*))\\M'
 ORDER BY s.mean_exec_time DESC
 LIMIT $2::bigint
 """

@@ -1,4 +1,4 @@
-"""Dagster as in production, without containers: the processes that ``deploy/compose.yaml`` starts, as it starts them."""
+"""Dagster as in production, without containers: the processes of ``deploy/compose.yaml``, as it starts them."""
 
 import json
 import os
@@ -22,7 +22,7 @@ from odyssey_assets.resources import OdysseyEngine
 from odyssey_assets.sample.writer import write_sample
 from odyssey_assets.target.embedded import EmbeddedServer
 from odyssey_assets_tests.conftest import fresh_database
-from odyssey_assets_tests.deployed import health_command, service_command
+from odyssey_assets_tests.deployed import compose, health_command, service_command
 from odyssey_assets_tests.end_to_end.commands import surroundings
 from odyssey_assets_tests.statements import ask_postgres, ask_sqlite, run_sqlite
 
@@ -60,6 +60,7 @@ class Deployment:
                 ENV_SQLITE: str(self.source) if service == "code" else "/not/mounted",
                 "POSTGRES_URL_FILE": str(target),
                 "ODYSSEY_DAGSTER_POSTGRES_URL_FILE": str(secrets / "dagster_url"),
+                "ODYSSEY_LOG_FORMAT": compose()["x-environment"]["ODYSSEY_LOG_FORMAT"],
                 "ODYSSEY_CODE_SERVER_HOST": "127.0.0.1",
                 "ODYSSEY_CODE_SERVER_PORT": str(self.code_port),
             },

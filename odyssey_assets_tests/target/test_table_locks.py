@@ -11,7 +11,7 @@ from odyssey_assets.errors import ConfigurationError, RefusedError
 from odyssey_assets.target.connection import query
 from odyssey_assets.target.table_locks import LockedTarget, writers_kept_out
 from odyssey_assets.target.url import parse_target_url
-from odyssey_assets_tests.statements import run_postgres
+from odyssey_assets_tests.statements import ask_postgres, run_postgres
 
 NONE: frozenset[str] = frozenset()
 
@@ -55,13 +55,15 @@ def test_a_writer_that_needs_a_lock_of_ours_to_finish_gets_it(uri: str) -> None:
     run_postgres(uri, "CREATE TABLE a_first (x int)")
 
     def finish(connection: psycopg.Connection) -> None:
+        while not ask_postgres(uri, "SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'z_last'::regclass"):
+            pass
         connection.execute("INSERT INTO a_first VALUES (1)")
         connection.commit()
 
     run_postgres(uri, 'ALTER TABLE "A b" RENAME TO z_last')
     with psycopg.connect(uri) as connection:
         connection.execute("INSERT INTO z_last VALUES (1)")
-        finishing = threading.Timer(0.2, finish, [connection])
+        finishing = threading.Thread(target=finish, args=[connection])
         finishing.start()
         with writers_kept_out(parse_target_url(uri), left_out=NONE, lock_timeout_seconds=30) as locked:
             assert query(locked.connection, "SELECT (SELECT x FROM a_first) + (SELECT x FROM z_last) AS sum") == [

@@ -1,0 +1,125 @@
+"""Celery with a real Redis as the executor: the worker is another process, and shares with the run two databases alone."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from importlib.util import find_spec
+from pathlib import Path
+
+import dagster as dg
+import pytest
+import redis
+
+from odyssey_assets.configuration import (
+    ENV_DAGSTER_POSTGRES,
+    ENV_POSTGRES,
+    ENV_SQLITE,
+    ENV_STATE_DIR,
+    PROJECT_DIR,
+    settings_from_environment,
+)
+from odyssey_assets.deployment import ENV_EXECUTOR
+from odyssey_assets.executors import ENV_CELERY_BROKER
+from odyssey_assets.instance import ENV_DAGSTER_STORAGE, open_instance, prepare_instance
+from odyssey_assets.resources import OdysseyEngine
+from odyssey_assets.sample.writer import write_sample
+from odyssey_assets.target.embedded import EmbeddedServer
+from odyssey_assets_tests.conftest import fresh_database
+from odyssey_assets_tests.deployed import service_command
+from odyssey_assets_tests.statements import ask_postgres, ask_sqlite, run_sqlite
+
+REDIS = shutil.which("redis-server")
+TABLES = frozenset({"Village"})
+ROWS_SQL = 'SELECT "id", "name" FROM "Village" ORDER BY "id"'
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(REDIS is None, reason="Redis is not installed"),
+    pytest.mark.skipif(find_spec("dagster_celery") is None, reason="dagster-celery is not installed (extra celery)"),
+]
+
+
+@contextmanager
+def running(command: list[str], log: Path, environment: dict[str, str] | None = None) -> Iterator[None]:
+    """In a process group of its own, which is killed at the end."""
+    with (
+        log.open("w") as file,
+        subprocess.Popen(
+            command,
+            cwd=PROJECT_DIR,
+            env={**os.environ, **(environment or {})},
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+        ) as process,
+    ):
+        try:
+            yield
+        except BaseException:
+            sys.stderr.write(log.read_text()[-4000:])
+            raise
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[str]:
+    """A Redis of the test's own, which keeps nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    command = [str(REDIS), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path)]
+    with running(command, tmp_path / "redis.log"):
+        yield f"redis://127.0.0.1:{port}/0"
+
+
+@pytest.fixture
+def source(tmp_path: Path, server: EmbeddedServer, broker: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A source, a target that was published from it, and an instance of which runs have their steps done by Celery."""
+    with ExitStack() as stack:
+        target, storage = (stack.enter_context(fresh_database(server)) for _ in range(2))
+        for name in ("DAGSTER_HOME", ENV_DAGSTER_STORAGE):
+            monkeypatch.setenv(name, "")
+        path = write_sample(tmp_path / "odyssey.db").path
+        monkeypatch.setenv(ENV_STATE_DIR, str(tmp_path / "state"))
+        monkeypatch.setenv(ENV_SQLITE, str(path))
+        monkeypatch.setenv(ENV_POSTGRES, target)
+        monkeypatch.setenv(ENV_DAGSTER_POSTGRES, storage)
+        monkeypatch.setenv(ENV_CELERY_BROKER, broker)
+        monkeypatch.setenv(ENV_EXECUTOR, "celery")
+        assert OdysseyEngine().publish_and_verify("migrate", "first", TABLES, frozenset(), applies_changes=False).ok
+        prepare_instance(settings_from_environment())
+        yield path
+
+
+def synced() -> dg.DagsterRun:
+    """A sync by the job that Dagster would load, launched as the daemon's launcher does, by Dagster's own command."""
+    dagster = str(Path(sys.executable).parent / "dagster")
+    selection = ",".join(TABLES)
+    command = [dagster, "asset", "materialize", "-m", "odyssey_assets.definitions", "--select", selection]
+    done = subprocess.run(command, cwd=PROJECT_DIR, capture_output=True, text=True, timeout=240)
+    with open_instance() as instance:
+        (run,) = instance.get_runs()
+        assert run.status is dg.DagsterRunStatus.SUCCESS, done.stderr[-3000:]
+        return run
+
+
+def test_a_sync_is_done_by_a_celery_worker(source: Path, broker: str, tmp_path: Path) -> None:
+    run_sqlite(source, """UPDATE "Village" SET "name" = 'renamed'""")
+    command = service_command("worker")
+    command[0] = sys.executable
+    with running(command, tmp_path / "worker.log", {ENV_STATE_DIR: str(tmp_path / "worker")}):
+        run = synced()
+    assert ask_postgres(os.environ[ENV_POSTGRES], ROWS_SQL) == ask_sqlite(source, ROWS_SQL)
+    with open_instance() as instance:
+        told = [entry.message for entry in instance.all_logs(run.run_id)]
+    assert "Executing steps odyssey_tables in celery worker" in told
+    # The snapshot was the worker's, in a folder of its own.
+    assert list((tmp_path / "worker" / "snapshots").iterdir()) != []
+    assert redis.Redis.from_url(broker).ping()
