@@ -28,7 +28,9 @@ def exec_(command: tuple[str, ...]) -> int:
     from odyssey_assets.instance import prepare_instance
 
     folder = Path(sys.executable).parent
-    program = shutil.which(command[0], path=os.pathsep.join((str(folder), os.environ.get("PATH", ""))))
+    # For the children too: dagster-celery looks for celery there.
+    os.environ["PATH"] = os.pathsep.join((str(folder), os.environ.get("PATH", os.defpath)))
+    program = shutil.which(command[0])
     if program is None:
         raise ConfigurationError(f"There is no program named {command[0]}.", hint=f"Dagster's own are in {folder}.")
     # The UI and the daemon need no password of the target, and may not have been given the file that holds it.

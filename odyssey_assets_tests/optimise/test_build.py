@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from odyssey_assets.errors import ConfigurationError, RefusedError
+from odyssey_assets.errors import ConfigurationError, IntegrityError, RefusedError
 from odyssey_assets.optimise import build
 from odyssey_assets.optimise.build import Status, drop, optimise
 from odyssey_assets.optimise.indexes import FEEDBACK_ACTIVE, FEEDBACK_SEARCH, OPTIMISATIONS, VOTE_TOTALS
@@ -152,6 +152,19 @@ def test_the_dual_run_goes_on_as_before(tmp_path: Path, database_uri: str) -> No
     assert not any(check.name.value == "tampering" and not check.passed for t in synced.tables for check in t.checks)
     assert {table.status for table in synced.tables} <= {TableStatus.UNCHANGED, TableStatus.ABSENT}
     assert ask_postgres(database_uri, VALID_SQL) == ALL
+
+
+def test_a_text_too_long_to_be_searched_is_told_and_leaves_nothing(plain: TargetUrl) -> None:
+    run_postgres(
+        plain.uri,
+        """INSERT INTO "User" ("id", "email", "employeeId", "displayName", "updatedAt")
+           VALUES ('u', 'e', 'e', 'd', now());
+           INSERT INTO "Feedback" ("id", "authorId", "title", "body", "updatedAt")
+           SELECT 'f', 'u', 't', string_agg('word' || i, ' '), now() FROM generate_series(1, 150000) i""",
+    )
+    with pytest.raises(IntegrityError, match="larger than PostgreSQL or one of its indexes takes: string is too long"):
+        optimise(plain, [FEEDBACK_SEARCH])
+    assert ask_postgres(plain.uri, VALID_SQL) == []
 
 
 def test_a_load_does_not_stumble_over_an_unfinished_one(plain: TargetUrl) -> None:
