@@ -109,7 +109,9 @@ def synced() -> list[str]:
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             raise_on_error=False,
         )
-        told = [entry.user_message for entry in instance.all_logs(done.run_id)]
+        told = [
+            str(entry.get_dagster_event().message) for entry in instance.all_logs(done.run_id) if entry.is_dagster_event
+        ]
     assert done.success, told
     return told
 
@@ -121,6 +123,6 @@ def test_a_sync_is_done_by_a_celery_worker(source: Path, tmp_path: Path) -> None
     with running(command, tmp_path / "worker.log", {ENV_STATE_DIR: str(tmp_path / "worker")}):
         told = synced()
     assert ask_postgres(os.environ[ENV_POSTGRES], ROWS_SQL) == ask_sqlite(source, ROWS_SQL)
-    assert "Executing steps odyssey_tables in celery worker" in told
+    assert "[CeleryExecutor] Executing steps odyssey_tables in celery worker" in told
     # The snapshot was the worker's, in a folder of its own.
     assert list((tmp_path / "worker" / "snapshots").iterdir()) != []

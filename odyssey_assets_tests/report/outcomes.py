@@ -46,6 +46,8 @@ def outcome(*tables: TableOutcome, problem: str | None = None) -> Outcome:
 
 def facts(job: str = "sync", *, target: TargetFacts | None = None) -> RunFacts:
     """A run of 75 seconds; its target is asked and answers unless another is given."""
-    entry = LedgerEntry("Vote", 7, SNAPSHOT.id, 4096, SNAPSHOT.sha256, 180006, ("id",), 7, 0, 1, TargetDigest(7, -5), {})
+    entry = LedgerEntry(
+        "Vote", 7, SNAPSHOT.id, 4096, SNAPSHOT.sha256, 180006, ("id",), 7, 0, 1, TargetDigest(7, -5), {}
+    )
     asked = TargetFacts("postgresql://me:***@there/odyssey", "public", "18.6", PUBLICATION, {"Vote": entry})
     return RunFacts(RUN_ID, job, BEGAN, BEGAN + timedelta(seconds=75), Path("/srv/odyssey.db"), target or asked)

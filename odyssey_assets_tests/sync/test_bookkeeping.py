@@ -1,12 +1,19 @@
 """Our own schema in the target: made once, brought up to date, never brought down."""
 
+from pathlib import Path
+
 import pytest
 
 from odyssey_assets.errors import ConfigurationError
 from odyssey_assets.sync.bookkeeping import UPGRADES, bookkeeping_version, ensure_bookkeeping
+from odyssey_assets.sync.outcome import Outcome
+from odyssey_assets.sync.run import run
 from odyssey_assets.target.connection import connect
 from odyssey_assets.target.url import TargetUrl, parse_target_url
-from odyssey_assets_tests.statements import ask_postgres, run_postgres
+from odyssey_assets_tests.oracle import differences
+from odyssey_assets_tests.statements import ask_postgres, run_postgres, run_sqlite
+from odyssey_assets_tests.sync.older_bookkeeping import PUBLICATIONS_SINCE, bring_back
+from odyssey_assets_tests.sync.requests import request_for, verification
 
 
 @pytest.fixture
@@ -73,3 +80,40 @@ def test_without_a_commit_nothing_stays(target: TargetUrl, database_uri: str) ->
     with connect(target) as connection:
         ensure_bookkeeping(connection)
     assert shape(database_uri) == []
+
+
+NO_LEDGER = "the table has no entry in the ledger, so nobody can tell whether its rows were changed"
+PUBLICATIONS_SQL = "SELECT id, snapshot_id FROM odyssey_sync.publication ORDER BY id"
+
+
+@pytest.mark.parametrize("version", range(1, len(UPGRADES) + 1))
+def test_a_target_of_every_earlier_version_goes_on(loaded_uri: str, source: Path, tmp_path: Path, version: int) -> None:
+    """What was published under it verifies as it is, is brought in step, and nobody is called a tamperer."""
+    first = run(request_for(tmp_path, source, loaded_uri, applies_changes=True))
+    assert first.ok
+    bring_back(loaded_uri, version)
+    has_ledger = version >= PUBLICATIONS_SINCE
+    known = ask_postgres(loaded_uri, PUBLICATIONS_SQL) if has_ledger else []
+    assert_sound(run(verification(tmp_path, source, loaded_uri)), has_ledger=has_ledger)
+    assert ask_postgres(loaded_uri, "SELECT number FROM odyssey_sync.version") == [(version,)], (
+        "verifying upgrades nothing"
+    )
+    run_sqlite(source, """UPDATE "Village" SET "name" = 'renamed'""")
+    synced = run(request_for(tmp_path, source, loaded_uri, applies_changes=True))
+    assert_sound(synced, has_ledger=has_ledger)
+    assert {table.name for table in synced.tables if table.inserted + table.updated + table.deleted} == {"Village"}
+    assert ask_postgres(loaded_uri, "SELECT number FROM odyssey_sync.version") == [(len(UPGRADES),)]
+    published = ask_postgres(loaded_uri, PUBLICATIONS_SQL)
+    assert published[: len(known)] == known
+    assert len(published) == len(known) + 1
+    assert_sound(run(verification(tmp_path, source, loaded_uri)))
+    assert differences(source, loaded_uri) == []
+
+
+def assert_sound(outcome: Outcome, *, has_ledger: bool = True) -> None:
+    """Every check passed, the warnings too; where there was no ledger yet they say so, and of no table more."""
+    assert outcome.problem is None
+    failed = [
+        (check.name.value, check.detail) for table in outcome.tables for check in table.checks if not check.passed
+    ]
+    assert set(failed) <= (set() if has_ledger else {("tampering", NO_LEDGER)})
