@@ -117,7 +117,7 @@ def _stored(column: Column[object], values: Values, rows: Chunk, dates: DateForm
     if isinstance(column.type, TIMESTAMP):
         moments = _with_extremes(values, rows)
         if absent is not None:
-            moments[absent] = np.datetime64("NaT")
+            moments[absent] = np.datetime64("NaT", "ms")
         is_filled_by_default = column.server_default is not None
         return stored_moments(moments, dates, rows.chance(BACKFILLED_SHARE if is_filled_by_default else 0.0))
     if absent is not None:

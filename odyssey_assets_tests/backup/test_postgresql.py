@@ -38,7 +38,7 @@ def test_a_backup_is_described_and_closed_to_others(filled_url: TargetUrl, sourc
     assert [each.stat().st_mode & 0o777 for each in (backups, path.parent, path)] == [0o700, 0o700, 0o600]
     ((version,),) = ask_postgres(filled_url.uri, "SELECT current_setting('server_version_num')")
     assert manifest.versions["server"] == version
-    assert manifest.versions["pg_dump"].split(".")[0] == str(int(version) // 10_000)
+    assert int(manifest.versions["pg_dump"].split(".")[0]) >= int(version) // 10_000
     counted = {
         name: ask_postgres(filled_url.uri, f'SELECT count(*) FROM {name.split(".")[0]}."{name.split(".")[1]}"')[0][0]
         for name in manifest.tables
