@@ -7,8 +7,10 @@ from odyssey_assets.errors import (
     ConfigurationError,
     FindingsError,
     IntegrityError,
+    InterruptedRunError,
     OdysseyError,
     RefusedError,
+    TerminatedRunError,
     UnreachableError,
 )
 from odyssey_assets.findings import Finding, Severity
@@ -23,6 +25,8 @@ from odyssey_assets.findings import Finding, Severity
         (ConfigurationError, 2),
         (RefusedError, 3),
         (UnreachableError, 4),
+        (InterruptedRunError, 130),
+        (TerminatedRunError, 143),
     ],
 )
 def test_each_error_has_the_exit_status_of_the_contract(kind: type[OdysseyError], exit_status: int) -> None:
@@ -32,7 +36,7 @@ def test_each_error_has_the_exit_status_of_the_contract(kind: type[OdysseyError]
 
 def test_every_error_is_of_one_tree() -> None:
     raised = [each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, Exception)]
-    assert len(raised) == 6
+    assert len(raised) == 8
     assert all(issubclass(each, OdysseyError) for each in raised)
 
 

@@ -150,7 +150,7 @@ def test_a_child_without_its_parents_is_refused_and_nothing_is_left_behind(
     result = materialized(instance, source, keys("Vote"))
     assert not result.success
     assert tables_materialized(result) == set()
-    assert "parent" in message(result)
+    assert "refers to a row of Feedback that PostgreSQL does not hold yet" in message(result)
     assert dump(surroundings) == {}
 
 
