@@ -71,7 +71,7 @@ class InterruptedRunError(OdysseyError):
     exit_status = EXIT_INTERRUPTED
 
     def __init__(self, message: str = "Interrupted by Ctrl-C.") -> None:
-        super().__init__(message, hint="Nothing was changed in PostgreSQL.")
+        super().__init__(message, hint="PostgreSQL takes back what was not committed.")
 
 
 class TerminatedRunError(InterruptedRunError):

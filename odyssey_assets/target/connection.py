@@ -4,6 +4,7 @@ Belongs here: the transaction, running one statement, translating errors. Does n
 say, or how the login comes about (``opening``).
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 
@@ -30,6 +31,9 @@ LOCK_TIMEOUT_SECONDS = 30
 
 DRIVER_PREFIX = "IO: [libpq] Failed to connect:"
 """Of errors before there was a connection."""
+
+_FULL = re.compile("too many (clients|connections)|remaining connection slots|no more connections allowed")
+"""A server, a database, a role or a pooler whose limit is reached; of a failed login there is no SQLSTATE."""
 
 _LOST = ("08", "57", "")
 """Classes of SQLSTATE of a connection that broke; mostly there is none."""
@@ -180,6 +184,11 @@ def _translation(error: adbc_driver_manager.Error, url: TargetUrl) -> OdysseyErr
             return UnreachableError(
                 f"The connection to PostgreSQL at {url.redacted} was lost: {said}.",
                 hint="Nothing was changed; run again, or let the schedule do it.",
+            )
+        case _ if state == "53300" or _FULL.search(said):
+            return UnreachableError(
+                f"PostgreSQL at {url.redacted} has no connection free: {said}.",
+                hint="End idle sessions, or raise max_connections; odyssey watch shows how many are taken.",
             )
         case ("08" | "57" | "", _):
             return UnreachableError(

@@ -13,8 +13,8 @@ APPLICATION_DATABASE = "odyssey"
 DAGSTER_DATABASE = "dagster"
 
 UNHURRIED = "options=-c%20synchronous_commit%3Doff"
-"""Dagster commits each of a run's thousand events by itself; not waiting for the disk each time took 0.75 x of the whole
-of a small run. A power cut may cost the last half second of its log, and nothing of the application's data."""
+"""Dagster commits each of a run's thousand events by itself; not waiting for the disk each time took 0.75 x of the
+whole of a small run. A power cut may cost the last half second of its log, and nothing of the application's data."""
 
 
 def locate_target(settings: Settings) -> TargetUrl:

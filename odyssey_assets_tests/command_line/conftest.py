@@ -32,13 +32,17 @@ def storage_uri(server: EmbeddedServer) -> Iterator[str]:
         yield uri
 
 
-@pytest.fixture(autouse=True)
-def _surroundings(tmp_path: Path, storage_uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A state folder of the test's own and nothing named; whatever a command sets is taken back."""
+def name_nothing(monkeypatch: pytest.MonkeyPatch, state_dir: Path, storage_uri: str) -> None:
+    """A state folder of the test's own and no database named; whatever a command sets is taken back."""
     for name in ("DAGSTER_HOME", "ODYSSEY_DAGSTER_STORAGE_URL", ENV_POSTGRES, ENV_SQLITE):
         monkeypatch.setenv(name, "")
-    monkeypatch.setenv(ENV_STATE_DIR, str(tmp_path / "state"))
+    monkeypatch.setenv(ENV_STATE_DIR, str(state_dir))
     monkeypatch.setenv(ENV_DAGSTER_POSTGRES, storage_uri)
+
+
+@pytest.fixture(autouse=True)
+def _surroundings(tmp_path: Path, storage_uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    name_nothing(monkeypatch, tmp_path / "state", storage_uri)
 
 
 @pytest.fixture

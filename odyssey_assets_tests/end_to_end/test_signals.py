@@ -27,8 +27,8 @@ WAITING_SQL = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_dat
 MADE_MEANWHILE = 'CREATE TABLE "Village" (id int)'
 LOCKED_MEANWHILE = 'LOCK TABLE "Village" IN ACCESS EXCLUSIVE MODE'
 SENTENCES = {
-    signal.SIGINT: (130, "Interrupted by Ctrl-C. Nothing was changed in PostgreSQL."),
-    signal.SIGTERM: (143, "Ended by SIGTERM. Nothing was changed in PostgreSQL."),
+    signal.SIGINT: (130, "Interrupted by Ctrl-C. PostgreSQL takes back what was not committed."),
+    signal.SIGTERM: (143, "Ended by SIGTERM. PostgreSQL takes back what was not committed."),
 }
 
 

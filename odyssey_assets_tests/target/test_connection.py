@@ -2,6 +2,7 @@
 
 import socket
 import traceback
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,6 +14,7 @@ import pytest
 
 from odyssey_assets.errors import ConfigurationError, IntegrityError, OdysseyError, RefusedError, UnreachableError
 from odyssey_assets.target import connection as connection_module
+from odyssey_assets.target import opening
 from odyssey_assets.target.connection import connect, execute, query, stream, translated
 from odyssey_assets.target.embedded import ensure_running
 from odyssey_assets.target.url import TargetUrl, parse_target_url
@@ -233,3 +235,19 @@ def test_a_commit_is_durable_whatever_the_server_allows(target: TargetUrl, setti
     run_postgres(target.uri, f"ALTER DATABASE {database} SET synchronous_commit = {setting}")
     with connect(target) as connection:
         assert query(connection, "SELECT current_setting('synchronous_commit') AS s") == [{"s": expected}]
+
+
+def test_a_server_without_a_free_connection_says_so(target: TargetUrl, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opening, "TRIES", 1)
+    role = f"lonely_{uuid.uuid4().hex[:8]}"
+    run_postgres(target.uri, f"CREATE ROLE {role} LOGIN PASSWORD 'lonely' CONNECTION LIMIT 1")
+    parts = urlsplit(target.uri)
+    uri = parts._replace(netloc=f"{role}:lonely@{parts.hostname}:{parts.port}").geturl()
+    try:
+        with psycopg.connect(uri):
+            error = failed(uri)
+    finally:
+        run_postgres(target.uri, f"DROP ROLE {role}")
+    assert isinstance(error, UnreachableError)
+    assert "has no connection free: too many connections for role" in error.message
+    assert "max_connections" in error.hint
