@@ -79,13 +79,13 @@ def state_folder() -> Iterator[Path]:
 
 
 @contextmanager
-def fresh_database(server: EmbeddedServer) -> Iterator[str]:
-    """The URI of a new, empty database, dropped at the end whoever is still connected."""
+def fresh_database(server: EmbeddedServer, *, template: str = "template0") -> Iterator[str]:
+    """The URI of a new database, empty or a copy of another, dropped at the end whoever is still connected."""
     name = f"test_{uuid.uuid4().hex[:12]}"
     with closing(psycopg2.connect(server.uri_of("postgres"))) as connection:
         connection.autocommit = True
         with connection.cursor() as cursor:
-            cursor.execute(f'CREATE DATABASE "{name}" TEMPLATE template0')
+            cursor.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
             try:
                 yield server.uri_of(name)
             finally:

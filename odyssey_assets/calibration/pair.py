@@ -16,7 +16,7 @@ import psycopg2
 
 from odyssey_assets.errors import ConfigurationError, IntegrityError, UnreachableError
 from odyssey_assets.model.identifiers import quoted
-from odyssey_assets.model.schema import tables_in_order
+from odyssey_assets.model.schema import parents_of, tables_in_order
 from odyssey_assets.sample.writer import write_sample
 from odyssey_assets.sync.outcome import Outcome, Policy, Request
 from odyssey_assets.sync.run import run
@@ -37,23 +37,40 @@ _EDITS = (
 
 @dataclass(frozen=True)
 class Pair:
-    """``uri`` is the published database; ``folder`` keeps the snapshot it was published from."""
+    """``uri`` is the published database; ``folder`` keeps the snapshot it was published from.
+
+    Runs are about ``tables``. Where there are ``bystanders``, the trial of a fault is about its own table, those, and
+    what they refer to.
+    """
 
     source: Path
     folder: Path
     uri: str
+    tables: frozenset[str] = ALL_TABLES
+    bystanders: frozenset[str] | None = None
+
+    def about(self, table: str) -> "Pair":
+        """For a fault in one table."""
+        if self.bystanders is None:
+            return self
+        found: frozenset[str] = _NONE
+        wanted = self.bystanders | {table}
+        while wanted != found:
+            found = wanted
+            wanted = found.union(*(parents_of(each) for each in tables_in_order() if each.name in found))
+        return replace(self, tables=found)
 
     def verify(self, uri: str) -> Outcome:
-        """Every check of every table of one database, changing nothing."""
-        return run(self._request(uri, publish=_NONE, verify=ALL_TABLES))
+        """Every check of its tables in one database, changing nothing."""
+        return run(self._request(uri, publish=_NONE, verify=self.tables))
 
     def migrate(self, uri: str, *, policy: Policy = Policy.STOP) -> Outcome:
         """The initial load into an empty database."""
-        return run(replace(self._request(uri, publish=ALL_TABLES, verify=_NONE), policy=policy))
+        return run(replace(self._request(uri, publish=self.tables, verify=_NONE), policy=policy))
 
     def sync(self, uri: str) -> Outcome:
         """A re-sync of a database that was published before."""
-        return run(replace(self._request(uri, publish=ALL_TABLES, verify=_NONE), applies_changes=True))
+        return run(replace(self._request(uri, publish=self.tables, verify=_NONE), applies_changes=True))
 
     def edited(self, folder: Path, *statements: str) -> "Pair":
         """The same target, with a source that moved on; snapshots stay at hand."""

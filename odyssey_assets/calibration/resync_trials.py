@@ -43,7 +43,7 @@ def rebuild_trials(pair: Pair, empty: str, tell: Tell) -> Iterator[Trial]:
     """A load that does not leave keys and indexes as they were."""
     for fault in REBUILD_FAULTS:
         tell(f"{Series.WRITING}: {fault.name}")
-        yield _rebuild_trial(pair, empty, fault)
+        yield _rebuild_trial(pair.about(fault.table), empty, fault)
 
 
 def _trial(admin_uri: str, pair: Pair, fault: ResyncFault | None, way: str, apart: Path) -> Trial:

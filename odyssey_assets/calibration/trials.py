@@ -4,6 +4,7 @@ Belongs here: running the trials. Does not belong here: the faults, or how the r
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from odyssey_assets.calibration.engine_faults import BLIND_FAULTS, BlindFault, in_place_of, written_wrongly
@@ -28,26 +29,32 @@ from odyssey_assets.errors import IntegrityError
 from odyssey_assets.sync.outcome import Outcome, Policy
 
 
-def calibrate(admin_uri: str, folder: Path, scale: float, tell: Tell) -> Iterator[Trial]:
+def calibrate(
+    admin_uri: str, folder: Path, scale: float, tell: Tell, *, bystanders: frozenset[str] | None = None
+) -> Iterator[Trial]:
     """Run every trial on databases made for it and dropped after it. ``tell`` is given a line before each.
+
+    With ``bystanders``, false alarms of a fault are looked for in those tables alone, and not in all others; without a
+    fault, and in a re-sync, always in every table.
 
     Raises IntegrityError where the clean pair cannot be made or a fault cannot be planted.
     """
-    with clean_pair(admin_uri, folder, scale) as pair:
+    with clean_pair(admin_uri, folder, scale) as made:
+        pair = replace(made, bystanders=bystanders)
         yield from _clean_trials(admin_uri, pair, folder, tell)
         in_target: tuple[RowFault | SchemaFault, ...] = (*ROW_FAULTS, *SCHEMA_FAULTS)
         for fault in in_target:
             tell(f"{Series.TARGET}: {fault.name}")
-            yield target_trial(admin_uri, pair, fault, Series.TARGET)
+            yield target_trial(admin_uri, pair.about(fault.table), fault, Series.TARGET)
         with scratch_database(admin_uri) as empty:
             for written in (*ROW_FAULTS, ORPHAN):
                 tell(f"{Series.WRITING}: {written.name}")
-                yield _writing_trial(pair.apart(folder / "apart"), empty, written)
+                yield _writing_trial(pair.about(written.table).apart(folder / "apart"), empty, written)
             yield from rebuild_trials(pair.apart(folder / "apart"), empty, tell)
         yield from resync_trials(admin_uri, pair, folder, tell)
         for blind in BLIND_FAULTS:
             tell(f"{Series.PROVING}: {blind.name}")
-            yield _proving_trial(pair, blind)
+            yield _proving_trial(pair.about(blind.table), blind)
         for spoiled in SOURCE_FAULTS:
             tell(f"{Series.SOURCE}: {spoiled.name}")
             yield _source_trial(admin_uri, pair, spoiled, folder, Series.SOURCE)
@@ -66,7 +73,7 @@ def _clean_trials(admin_uri: str, pair: Pair, folder: Path, tell: Tell) -> Itera
 
 
 def target_trial(admin_uri: str, pair: Pair, fault: RowFault | SchemaFault, series: Series) -> Trial:
-    """Plant a fault in a copy of the published database and verify every table of it."""
+    """Plant a fault in a copy of the published database and verify the tables that the trial is about."""
     with scratch_database(admin_uri, copy_of=pair.uri) as uri:
         planted = plant_in_target(uri, fault)
         outcome = pair.verify(uri)

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -31,29 +31,49 @@ def backups(tmp_path: Path) -> Path:
     return tmp_path / "state" / "backups"
 
 
-@pytest.fixture(scope="module")
-def published(every_server: EmbeddedServer, source: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """On each server, the name of a database that was published from ``source``, to be copied."""
-    with fresh_database(every_server) as uri:
+@contextmanager
+def publication(server: EmbeddedServer, source: Path, folder: Path) -> Iterator[TargetUrl]:
+    """A database that was published from ``source``."""
+    with fresh_database(server) as uri:
         run_postgres(uri, prisma_sql(5))
-        assert run(request_for(tmp_path_factory.mktemp("published"), source, uri)).ok
-        yield urlsplit(uri).path.strip("/")
+        assert run(request_for(folder, source, uri)).ok
+        yield parse_target_url(uri)
+
+
+@pytest.fixture(scope="module")
+def published(server: EmbeddedServer, source: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The name of one that is to be copied."""
+    with publication(server, source, tmp_path_factory.mktemp("published")) as url:
+        yield urlsplit(url.uri).path.strip("/")
 
 
 @pytest.fixture
-def filled_url(every_server: EmbeddedServer, published: str) -> Iterator[TargetUrl]:
+def filled_url(server: EmbeddedServer, published: str) -> Iterator[TargetUrl]:
     """A copy of it for one test."""
     name = f"test_{uuid.uuid4().hex[:12]}"
-    with closing(psycopg.connect(every_server.uri_of("postgres"), autocommit=True)) as connection:
+    with closing(psycopg.connect(server.uri_of("postgres"), autocommit=True)) as connection:
         connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{published}"')  # type: ignore[call-overload]
         try:
-            yield parse_target_url(every_server.uri_of(name))
+            yield parse_target_url(server.uri_of(name))
         finally:
             connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')  # type: ignore[call-overload]
 
 
 @pytest.fixture
-def place(tmp_path: Path, every_server: EmbeddedServer) -> DrillPlace:
+def every_filled_url(every_server: EmbeddedServer, source: Path, tmp_path: Path) -> Iterator[TargetUrl]:
+    """On each server in turn, for what depends on its version or on its programs."""
+    with publication(every_server, source, tmp_path / "published") as url:
+        yield url
+
+
+@pytest.fixture
+def place(tmp_path: Path, server: EmbeddedServer) -> DrillPlace:
+    return DrillPlace(tmp_path / "scratch", parse_target_url(server.uri_of("postgres")))
+
+
+@pytest.fixture
+def every_place(tmp_path: Path, every_server: EmbeddedServer) -> DrillPlace:
+    """On the server of ``every_filled_url``."""
     return DrillPlace(tmp_path / "scratch", parse_target_url(every_server.uri_of("postgres")))
 
 

@@ -16,6 +16,7 @@ from odyssey_assets.backup.manifest import Kind, TableContent
 from odyssey_assets.backup.postgresql import back_up_postgresql, restore_postgresql
 from odyssey_assets.backup.store import data_path, find_backup, list_backups
 from odyssey_assets.errors import ConfigurationError, IntegrityError, RefusedError, UnreachableError
+from odyssey_assets.target import opening
 from odyssey_assets.target.embedded import EmbeddedServer
 from odyssey_assets.target.url import TargetUrl, parse_target_url
 from odyssey_assets_tests.backup.conftest import flip_a_byte
@@ -28,19 +29,21 @@ def databases(url: TargetUrl) -> set[str]:
     return {name for (name,) in ask_postgres(url.uri, "SELECT datname FROM pg_database")}
 
 
-def test_a_backup_is_described_and_closed_to_others(filled_url: TargetUrl, source: Path, backups: Path) -> None:
-    manifest = back_up_postgresql(filled_url, backups, note="before the switch")
+def test_a_backup_is_described_and_closed_to_others(every_filled_url: TargetUrl, source: Path, backups: Path) -> None:
+    manifest = back_up_postgresql(every_filled_url, backups, note="before the switch")
     assert list_backups(backups).readable == (manifest,)
     assert (manifest.kind, manifest.note, manifest.is_pinned) == (Kind.POSTGRESQL, "before the switch", False)
     assert not manifest.is_restorable
     path = data_path(backups, manifest)
     assert path.read_bytes()[:5] == b"PGDMP"
     assert [each.stat().st_mode & 0o777 for each in (backups, path.parent, path)] == [0o700, 0o700, 0o600]
-    ((version,),) = ask_postgres(filled_url.uri, "SELECT current_setting('server_version_num')")
+    ((version,),) = ask_postgres(every_filled_url.uri, "SELECT current_setting('server_version_num')")
     assert manifest.versions["server"] == version
     assert int(manifest.versions["pg_dump"].split(".")[0]) >= int(version) // 10_000
     counted = {
-        name: ask_postgres(filled_url.uri, f'SELECT count(*) FROM {name.split(".")[0]}."{name.split(".")[1]}"')[0][0]
+        name: ask_postgres(every_filled_url.uri, f'SELECT count(*) FROM {name.split(".")[0]}."{name.split(".")[1]}"')[
+            0
+        ][0]
         for name in manifest.tables
     }
     assert {name: table.rows for name, table in manifest.tables.items()} == counted
@@ -119,14 +122,14 @@ def test_one_flipped_byte_is_enough_to_refuse_it(filled_url: TargetUrl, backups:
 
 
 def test_into_an_empty_database_everything_comes_back(
-    every_server: EmbeddedServer, filled_url: TargetUrl, source: Path, backups: Path
+    every_server: EmbeddedServer, every_filled_url: TargetUrl, source: Path, backups: Path
 ) -> None:
-    manifest = back_up_postgresql(filled_url, backups)
+    manifest = back_up_postgresql(every_filled_url, backups)
     with fresh_database(every_server) as empty:
         restored = restore_postgresql(backups, manifest, parse_target_url(empty))
         assert (restored.database, restored.kept) == (urlsplit(empty).path.strip("/"), None)
         assert differences(source, empty) == []
-        assert dump(empty) == dump(filled_url.uri)
+        assert dump(empty) == dump(every_filled_url.uri)
 
 
 def test_a_database_that_holds_something_is_replaced_only_when_told_to_and_kept(
@@ -215,11 +218,11 @@ def test_programs_older_than_the_server_are_told(
 
 
 def test_programs_newer_than_the_server_will_do(
-    filled_url: TargetUrl, backups: Path, place: DrillPlace, monkeypatch: pytest.MonkeyPatch
+    every_filled_url: TargetUrl, backups: Path, every_place: DrillPlace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     newest = pg_tools.tool_folders()[:1]
     monkeypatch.setattr(pg_tools, "tool_folders", lambda: newest)
-    assert drill(backups, back_up_postgresql(filled_url, backups), place).is_restorable
+    assert drill(backups, back_up_postgresql(every_filled_url, backups), every_place).is_restorable
 
 
 def test_the_password_is_never_on_a_command_line(
@@ -238,7 +241,8 @@ def test_the_password_is_never_on_a_command_line(
     assert not [command for command in seen for secret in filled_url.secrets if secret in command]
 
 
-def test_a_server_that_cannot_be_reached_leaves_nothing(backups: Path) -> None:
+def test_a_server_that_cannot_be_reached_leaves_nothing(backups: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opening, "TRIES", 1)
     with pytest.raises(UnreachableError):
         back_up_postgresql(parse_target_url("postgresql://u:p@127.0.0.1:1/x"), backups)
     assert list(backups.iterdir()) == []

@@ -2,31 +2,45 @@
 
 import json
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from odyssey_assets.carry_back.run import carry_back
 from odyssey_assets.errors import EXIT_INTEGRITY, EXIT_REFUSED, EXIT_USAGE
 from odyssey_assets.sync.outcome import Policy
+from odyssey_assets.target.embedded import EmbeddedServer
 from odyssey_assets_tests.carry_back.way_back import WayBack, cells_of, published
+from odyssey_assets_tests.conftest import fresh_database
 from odyssey_assets_tests.oracle import differences
 from odyssey_assets_tests.plain_source import TextBytes, plant, write_database
 from odyssey_assets_tests.statements import ask_postgres, ask_sqlite, run_sqlite
+from odyssey_assets_tests.sync.dual_run import Template, copied
 
 
-@pytest.fixture
-def held(tmp_path: Path, database_uri: str) -> WayBack:
+@pytest.fixture(scope="module")
+def held_template(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Template]:
     """Some rows are held back: a bad date, text that is not UTF-8, and with a bad user all its children."""
-    source = write_database(tmp_path / "odyssey.db", rows=5)
+    folder = tmp_path_factory.mktemp("held")
+    source = write_database(folder / "odyssey.db", rows=5)
     plant(source, "Notification", 2, createdAt="soon")
     plant(source, "Event", 3, payload=TextBytes(b"\xff\x00"), type="x")
     plant(source, "User", 5, updatedAt=0.5)
     plant(source, "AuditLog", 1, metadata=b"\x01")
-    pair = published(tmp_path, source, database_uri, policy=Policy.QUARANTINE)
-    assert ask_postgres(database_uri, "SELECT count(DISTINCT table_name) FROM odyssey_sync.quarantine") > [(10,)]
-    return pair
+    with fresh_database(server) as uri:
+        published(folder, source, uri, policy=Policy.QUARANTINE)
+        assert ask_postgres(uri, "SELECT count(DISTINCT table_name) FROM odyssey_sync.quarantine") > [(10,)]
+        yield Template(source, urlsplit(uri).path.strip("/"), server)
+
+
+@pytest.fixture
+def held(held_template: Template, tmp_path: Path) -> Iterator[WayBack]:
+    """A copy of it."""
+    with copied(held_template, tmp_path) as copy:
+        yield WayBack(tmp_path, copy.uri, copy.uri)
 
 
 def carried_without(pair: WayBack, base: Path | None = None) -> list[str]:

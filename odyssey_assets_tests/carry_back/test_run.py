@@ -35,9 +35,7 @@ EDITS = """
     ("version", "dates"),
     [
         (1, DateForm.INTEGER),
-        (2, DateForm.ISO),
-        (3, DateForm.INTEGER),
-        (4, DateForm.ISO),
+        (3, DateForm.ISO),
         (5, DateForm.INTEGER),
     ],
 )

@@ -8,12 +8,14 @@ import pytest
 
 from odyssey_assets.backup.store import data_path, list_backups
 from odyssey_assets.configuration import ENV_SQLITE
+from odyssey_assets.sync.run import run as run_engine
 from odyssey_assets.target.embedded import EmbeddedServer
 from odyssey_assets_tests.backup.conftest import flip_a_byte
 from odyssey_assets_tests.command_line.conftest import assert_refused, document, odyssey
 from odyssey_assets_tests.conftest import fresh_database
 from odyssey_assets_tests.oracle import differences
 from odyssey_assets_tests.statements import ask_sqlite, run_postgres, run_sqlite
+from odyssey_assets_tests.sync.requests import request_for
 
 VOTES = 'SELECT count(*) FROM "Vote"'
 
@@ -24,9 +26,9 @@ def backups(tmp_path: Path) -> Path:
 
 
 def test_both_sides_are_backed_up_lost_and_brought_back(
-    server: EmbeddedServer, database_uri: str, source: Path, backups: Path
+    server: EmbeddedServer, database_uri: str, source: Path, backups: Path, tmp_path: Path
 ) -> None:
-    assert odyssey("migrate", "--sqlite", source, "--postgres", database_uri).exit_code == 0
+    assert run_engine(request_for(tmp_path, source, database_uri)).ok
     taken = odyssey("backup", "--sqlite", source, "--postgres", database_uri, "--sql", "--note", "first", "--json")
     assert taken.exit_code == 0, taken.output
     told = document(taken)

@@ -76,7 +76,7 @@ def test_a_bad_source_is_refused_in_one_sentence(
     run_postgres(database_uri, prisma_sql(5))
     path = make_bad(kind, source)
     before = path.read_bytes() if path.is_file() else None
-    result = odyssey("migrate", "--sqlite", path, "--postgres", database_uri, "--json")
+    result = odyssey("migrate", "--sqlite", path, "--postgres", database_uri, "--json", "--tables", SOME)
     assert_refused(result, status, sentence)
     found = document(result)
     assert (found["ok"], found["exit_status"], found["tables"]) == (False, status, [])
@@ -88,20 +88,20 @@ def test_a_bad_source_is_refused_in_one_sentence(
 
 def test_an_unreachable_server_is_status_4(source: Path) -> None:
     closed = with_login("postgresql://127.0.0.1:1/x", "ada", PASSWORD)
-    result = odyssey("migrate", "--sqlite", source, "--postgres", closed)
+    result = odyssey("migrate", "--sqlite", source, "--postgres", closed, "--tables", SOME)
     assert_refused(result, 4, "cannot be reached:", "Connection refused")
 
 
 def test_a_wrong_password_is_status_4(limited_uri: str, source: Path) -> None:
     user = str(urlsplit(limited_uri).username)
     wrong = with_login(limited_uri, user, PASSWORD + "-wrong")
-    result = odyssey("migrate", "--sqlite", source, "--postgres", wrong)
+    result = odyssey("migrate", "--sqlite", source, "--postgres", wrong, "--tables", SOME)
     assert_refused(result, 4, "turned the login away: password authentication failed", "Check user and password.")
     assert "-wrong" not in result.output
 
 
 def test_a_missing_database_is_status_4(server: EmbeddedServer, source: Path) -> None:
-    result = odyssey("migrate", "--sqlite", source, "--postgres", server.uri_of("no_such_database"))
+    result = odyssey("migrate", "--sqlite", source, "--postgres", server.uri_of("no_such_database"), "--tables", SOME)
     assert_refused(result, 4, "The database does not exist:", "no_such_database")
     assert server.password not in result.output
 
@@ -109,7 +109,7 @@ def test_a_missing_database_is_status_4(server: EmbeddedServer, source: Path) ->
 def test_a_role_that_may_not_create_is_status_2_and_nothing_is_left(
     database_uri: str, limited_uri: str, source: Path
 ) -> None:
-    result = odyssey("migrate", "--sqlite", source, "--postgres", limited_uri)
+    result = odyssey("migrate", "--sqlite", source, "--postgres", limited_uri, "--tables", SOME)
     assert_refused(result, 2, "lacks a right:", "let an administrator: GRANT CREATE")
     assert dump(database_uri) == {}
 
@@ -134,7 +134,7 @@ def test_a_source_that_is_another_url_is_status_2(database_uri: str) -> None:
 def test_a_second_run_at_the_same_time_is_status_3(database_uri: str, source: Path) -> None:
     with psycopg.connect(database_uri) as other:
         other.execute("SELECT pg_advisory_xact_lock(hashtextextended('odyssey_sync.' || 'public', 0))")
-        result = odyssey("migrate", "--sqlite", source, "--postgres", database_uri)
+        result = odyssey("migrate", "--sqlite", source, "--postgres", database_uri, "--tables", SOME)
     assert_refused(result, 3, "Another Odyssey run is writing to this database.", "nothing was changed.")
     assert dump(database_uri) == {}
 
@@ -157,7 +157,7 @@ def test_an_unknown_table_is_status_2_before_anything_is_opened(tmp_path: Path) 
 
 
 def test_verify_of_a_target_without_tables_is_status_2(database_uri: str, source: Path) -> None:
-    result = odyssey("verify", "--sqlite", source, "--postgres", database_uri)
+    result = odyssey("verify", "--sqlite", source, "--postgres", database_uri, "--tables", SOME)
     assert_refused(result, 2, "has none of Odyssey's tables yet.", "Run odyssey migrate first.")
     assert dump(database_uri) == {}
 

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from odyssey_assets.sync.run import run as run_engine
 from odyssey_assets_tests.command_line.conftest import assert_refused, document, odyssey
 from odyssey_assets_tests.statements import ask_postgres, prisma_sql, run_postgres
+from odyssey_assets_tests.sync.requests import request_for
 
 INDEXES_SQL = "SELECT count(*) FROM pg_indexes WHERE indexname LIKE 'odyssey%'"
 
@@ -53,8 +55,8 @@ def test_slow_queries_says_why_there_are_none_and_makes_the_extension(empty_tabl
     assert (shown.exit_code, document(shown)["visible"]) == (0, True)
 
 
-def test_loadtest_beside_re_syncs(database_uri: str, source: Path) -> None:
-    assert odyssey("migrate", "--sqlite", source, "--postgres", database_uri).exit_code == 0
+def test_loadtest_beside_re_syncs(database_uri: str, source: Path, tmp_path: Path) -> None:
+    assert run_engine(request_for(tmp_path, source, database_uri)).ok
     options = ("--clients", "2", "--seconds", "1", "--limit-ms", "60000", "--with-syncs", "--sqlite", source)
     result = odyssey("loadtest", "--postgres", database_uri, "--json", *options)
     told = document(result)

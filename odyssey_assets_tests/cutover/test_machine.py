@@ -3,6 +3,7 @@
 import sqlite3
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -92,7 +93,7 @@ def test_a_fence_that_runs_out_aborts_and_releases(pair: DualRun) -> None:
     def wait_behind_the_fence(progress: StepProgress) -> None:
         if progress.step is Step.SYNC and progress.spent_seconds is None:
             while not can_write(pair.source):
-                pass
+                time.sleep(0.02)
 
     with pytest.raises(RefusedError, match="has run out"):
         cut_over(cutover_request(pair, fence_seconds=0.5), wait_behind_the_fence)
@@ -108,7 +109,7 @@ def test_a_fence_that_runs_out_at_the_end_does_not_switch(pair: DualRun) -> None
     def wait_at_the_end(progress: StepProgress) -> None:
         if progress.step is Step.ANALYZE and progress.spent_seconds is not None:
             while not can_write(pair.source):
-                pass
+                time.sleep(0.02)
 
     with pytest.raises(RefusedError, match="has run out"):
         cut_over(cutover_request(pair, fence_seconds=5.0), wait_at_the_end)

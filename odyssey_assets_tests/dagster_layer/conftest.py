@@ -4,6 +4,7 @@ Belongs here: fixtures, and running definitions as Dagster does. Does not belong
 """
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,10 +26,16 @@ CHECKS = set(CheckName)
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Written once, to be copied."""
+    return write_sample(tmp_path_factory.mktemp("sample") / "odyssey.db").path
+
+
 @pytest.fixture
-def source(tmp_path: Path) -> Path:
+def source(sample: Path, tmp_path: Path) -> Path:
     """A small database of the newest version."""
-    return write_sample(tmp_path / "odyssey.db").path
+    return Path(shutil.copy(sample, tmp_path / "odyssey.db"))
 
 
 @pytest.fixture

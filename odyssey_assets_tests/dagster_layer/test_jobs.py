@@ -1,5 +1,6 @@
 """The jobs: which assets and checks each is about, and what running them does."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -58,18 +59,20 @@ def test_jobs_say_what_they_do() -> None:
         assert job.name.startswith("__") or job.description
 
 
-def test_migrate_carries_everything_and_verify_finds_it_equal(
+def test_migrate_carries_its_tables_and_verify_finds_them_equal(
     surroundings: str, source: Path, instance: dg.DagsterInstance
 ) -> None:
-    migrated = run_job(instance, "migrate", source)
+    migrated = run_job(instance, "migrate", source, SOME)
     assert migrated.success
-    assert tables_materialized(migrated) == set(FACTS)
-    assert differences(source, surroundings) == []
+    assert tables_materialized(migrated) == set(SOME)
+    unequal = {re.split(r"\W", each)[0] for each in differences(source, surroundings, limit=100_000)}
+    assert "User" in unequal
+    assert unequal.isdisjoint(SOME)
     before = dump(surroundings)
-    verified = run_job(instance, "verify", source)
+    verified = run_job(instance, "verify", source, SOME)
     assert verified.success
     assert tables_materialized(verified) == set()
-    assert set(verdicts(verified)) == {(table, check) for table in FACTS for check in CHECKS}
+    assert set(verdicts(verified)) == {(table, check) for table in SOME for check in CHECKS}
     assert dump(surroundings) == before
 
 

@@ -13,6 +13,7 @@ from odyssey_assets.definitions import build_definitions
 from odyssey_assets.optimise.indexes import OPTIMISATIONS
 from odyssey_assets.report.store import read_report
 from odyssey_assets.run_history import run_observations
+from odyssey_assets.target import opening
 from odyssey_assets.upkeep import HEALTH_KEY, MILLISECONDS_WITH, MILLISECONDS_WITHOUT, TOTALS
 from odyssey_assets.watch.judging import MEASURES
 from odyssey_assets_tests.dagster_layer.conftest import QUIET, message, verdicts
@@ -73,6 +74,7 @@ def test_a_crossed_threshold_is_an_alert(
 def test_a_server_that_is_not_there_fails_the_run_with_its_reason(
     job: str, surroundings: str, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(opening, "TRIES", 1)
     monkeypatch.setenv(ENV_POSTGRES, "postgresql://nobody@127.0.0.1:1/none?connect_timeout=1")
     result = started(instance, job)
     assert not result.success

@@ -22,7 +22,7 @@ from odyssey_assets_tests.statements import ask_sqlite, run_postgres
 from odyssey_assets_tests.sync.dual_run import Template, copied
 from odyssey_assets_tests.sync.ordinary_role import as_role
 
-EPISODES = int(os.environ.get("ODYSSEY_CARRY_BACK_EPISODES", "2"))
+EPISODES = int(os.environ.get("ODYSSEY_CARRY_BACK_EPISODES", "1"))
 FIRST_SEED = int(os.environ.get("ODYSSEY_CARRY_BACK_FIRST_SEED", "1"))
 ROUNDS = 3
 EDITS = 12

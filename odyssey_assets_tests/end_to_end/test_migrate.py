@@ -47,6 +47,7 @@ def test_with_nothing_but_a_state_folder_it_carries_a_sample_and_running_again_c
         ended = run([ODYSSEY, "migrate", "--json"], surroundings(folder), tmp_path)
         assert ended.status == 0, ended.stderr
         assert "Traceback" not in ended.stderr
+        assert {table["name"] for table in ended.document["tables"]} == set(facts_for(5)["tables"])
         server = status(folder)
         assert server is not None
         uri = server.uri_of("odyssey")

@@ -108,7 +108,11 @@ def pgbouncer(server: EmbeddedServer, pool_size: int) -> Iterator[int]:
             process.wait(PATIENCE_SECONDS)
 
 
-@pytest.fixture(params=[(1, "&pgbouncer=true"), (2, "")], ids=["pool of 1, said so", "pool of 2, not said"])
+SAID = pytest.param((1, "&pgbouncer=true"), id="pool of 1, said so")
+NOT_SAID = pytest.param((2, ""), id="pool of 2, not said")
+
+
+@pytest.fixture
 def pooled(request: pytest.FixtureRequest, server: EmbeddedServer, database_uri: str) -> Iterator[Pooled]:
     pool_size, parameter = request.param
     with pgbouncer(server, pool_size) as port:
@@ -117,6 +121,7 @@ def pooled(request: pytest.FixtureRequest, server: EmbeddedServer, database_uri:
         yield Pooled(parts._replace(netloc=netloc).geturl() + parameter, database_uri)
 
 
+@pytest.mark.parametrize("pooled", [SAID, NOT_SAID], indirect=True)
 def test_migrate_sync_verify_and_preflight_work_and_leave_nothing_behind(pooled: Pooled, tmp_path: Path) -> None:
     source = write_sample(tmp_path / "odyssey.db", scale=0.1).path
     plain = Pooled(parse_target_url(pooled.uri).uri, pooled.direct_uri)
@@ -131,6 +136,7 @@ def test_migrate_sync_verify_and_preflight_work_and_leave_nothing_behind(pooled:
     assert plain.advisory_locks() == []
 
 
+@pytest.mark.parametrize("pooled", [NOT_SAID], indirect=True)
 def test_two_runs_at_once_are_kept_apart_and_the_lock_goes_with_the_transaction(pooled: Pooled, tmp_path: Path) -> None:
     source = write_sample(tmp_path / "odyssey.db", scale=0.1).path
     with psycopg.connect(pooled.direct_uri) as other:
@@ -141,6 +147,7 @@ def test_two_runs_at_once_are_kept_apart_and_the_lock_goes_with_the_transaction(
     assert run(request_for(tmp_path, source, pooled.uri)).ok
 
 
+@pytest.mark.parametrize("pooled", [SAID], indirect=True)
 def test_a_run_that_fails_half_way_gives_its_connection_back(pooled: Pooled, tmp_path: Path) -> None:
     source = write_sample(tmp_path / "odyssey.db", scale=0.1).path
     assert run(request_for(tmp_path, source, pooled.uri)).ok

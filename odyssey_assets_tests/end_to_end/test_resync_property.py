@@ -29,8 +29,8 @@ from odyssey_assets_tests.sync.dual_run import places, rewritten
 from odyssey_assets_tests.sync.ordinary_role import as_role, ensure_ordinary_role, owned_database
 from odyssey_assets_tests.sync.requests import ALL_TABLES, request_for
 
-EPISODES = int(os.environ.get("ODYSSEY_RESYNC_EPISODES", "3"))
-STEPS = int(os.environ.get("ODYSSEY_RESYNC_STEPS", "25"))
+EPISODES = int(os.environ.get("ODYSSEY_RESYNC_EPISODES", "2"))
+STEPS = int(os.environ.get("ODYSSEY_RESYNC_STEPS", "20"))
 """Of each episode; a step is one to seven edits, an intrusion, a mishap or a sync."""
 ANY_NUMBER = dict.fromkeys(ALL_TABLES, 10**9)
 

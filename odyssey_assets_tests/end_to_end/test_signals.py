@@ -73,7 +73,7 @@ def test_a_command_that_is_told_to_end_ends_and_changes_nothing(
     database_uri: str, environment: dict[str, str], tmp_path: Path, command: str, number: signal.Signals, statement: str
 ) -> None:
     source = write_sample(tmp_path / "odyssey.db", scale=0.1).path
-    arguments = ["--sqlite", str(source), "--postgres", database_uri, "--json"]
+    arguments = ["--sqlite", str(source), "--postgres", database_uri, "--tables", "Village,Vote", "--json"]
     if command != "migrate":
         assert run_engine(request_for(tmp_path / "before", source, database_uri)).ok
         run_sqlite(source, """UPDATE "Vote" SET "weight" = "weight" + 1""")

@@ -1,5 +1,6 @@
 """SQLite locked, written, checkpointed, vacuumed or restored while a sync reads it, and clocks that jump."""
 
+import os
 import random
 import shutil
 import sqlite3
@@ -18,7 +19,7 @@ from odyssey_assets_tests.oracle import dump
 from odyssey_assets_tests.statements import ask_postgres, run_postgres, run_sqlite
 from odyssey_assets_tests.sync.dual_run import DualRun
 
-SYNCS_UNDER_FIRE = 8
+SYNCS_UNDER_FIRE = int(os.environ.get("ODYSSEY_SYNCS_UNDER_FIRE", "5"))
 RENAME = """UPDATE "Village" SET "name" = 'renamed' WHERE "id" = 'Village-1'"""
 GROW = """INSERT INTO "Village" ("id", "name", "createdAt", "updatedAt")
     SELECT 'v' || hex(randomblob(8)), hex(randomblob(400)), 1, 2"""

@@ -118,8 +118,7 @@ def text_uri(database_uri: str) -> str:
     return database_uri
 
 
-@pytest.mark.parametrize("is_bare", [False, True], ids=["prisma", "bare"])
-@pytest.mark.parametrize("target", ["text", "jsonb"])
+@pytest.mark.parametrize(("target", "is_bare"), [("text", True), ("jsonb", False)], ids=["text-bare", "jsonb-prisma"])
 def test_every_hard_value_arrives_exactly_or_is_named(
     tmp_path: Path, request: pytest.FixtureRequest, target: str, is_bare: bool
 ) -> None:

@@ -87,7 +87,7 @@ def test_every_version_goes_into_this_target_or_is_refused_with_every_reason(
             run_postgres(database_uri, f"TRUNCATE {named} CASCADE; DROP SCHEMA odyssey_sync CASCADE")
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("version", [VERSIONS[0], VERSIONS[-1]])
 def test_a_database_that_grew_by_migrations_is_carried(tmp_path: Path, database_uri: str, version: int) -> None:
     source = write_database(tmp_path / "grown.db", version=version, reorder=-1)
     run_sqlite(source, 'CREATE INDEX "of another name" ON "User" ("email")', 'DROP INDEX "User_email_key"')

@@ -18,7 +18,7 @@ from odyssey_assets_tests.statements import ask_postgres, run_postgres
 from odyssey_assets_tests.sync.ordinary_role import as_role, ensure_ordinary_role, owned_database
 from odyssey_assets_tests.sync.requests import ALL_TABLES, request_for
 
-TICKS = int(os.environ.get("ODYSSEY_WEEK_TICKS", "120"))
+TICKS = int(os.environ.get("ODYSSEY_WEEK_TICKS", "60"))
 """One every fifteen minutes makes 672 a week."""
 SEED = int(os.environ.get("ODYSSEY_WEEK_SEED", "1"))
 TICKS_PER_DAY = 96

@@ -1,6 +1,7 @@
 """The load test with the real pgbench: every kind of transaction is timed, and no row is ever another."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -28,20 +29,34 @@ EVERYTHING = [*(each.name for each in MAIN_QUERIES), "vote"]
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_sample(tmp_path_factory.mktemp("source") / "odyssey.db", scale=0.3).path
+    return write_sample(tmp_path_factory.mktemp("source") / "odyssey.db", scale=0.1).path
 
 
-@pytest.fixture(scope="module")
-def published(
-    tmp_path_factory: pytest.TempPathFactory, source: Path, every_server: EmbeddedServer
-) -> Iterator[TargetUrl]:
-    """One publication on each server for all tests, for none of them may change a row."""
-    with fresh_database(every_server) as uri:
-        run(request_for(tmp_path_factory.mktemp("run"), source, uri))
+@contextmanager
+def publication(server: EmbeddedServer, source: Path, folder: Path) -> Iterator[TargetUrl]:
+    with fresh_database(server) as uri:
+        run(request_for(folder, source, uri))
         yield parse_target_url(uri)
 
 
-def test_everything_is_timed_and_no_row_is_changed(tmp_path: Path, source: Path, published: TargetUrl) -> None:
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory, source: Path, server: EmbeddedServer) -> Iterator[TargetUrl]:
+    """One publication for all tests, for none of them may change a row."""
+    with publication(server, source, tmp_path_factory.mktemp("run")) as target:
+        yield target
+
+
+@pytest.fixture
+def published_everywhere(tmp_path: Path, source: Path, every_server: EmbeddedServer) -> Iterator[TargetUrl]:
+    """On each server, whose pgbench is its own."""
+    with publication(every_server, source, tmp_path) as target:
+        yield target
+
+
+def test_everything_is_timed_and_no_row_is_changed(
+    tmp_path: Path, source: Path, published_everywhere: TargetUrl
+) -> None:
+    published = published_everywhere
     before = dump(published.uri)
     test = load_test(published, SHORT)
     assert [each.name for each in test.alone.times] == EVERYTHING

@@ -28,7 +28,7 @@ EDITS = (
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    return write_sample(tmp_path / "odyssey.db", scale=0.1).path
+    return write_sample(tmp_path / "odyssey.db", scale=0.02).path
 
 
 def errors_of_preflight(folder: Path, source: Path, url: str) -> list[Finding]:
@@ -66,20 +66,18 @@ def test_the_owner_migrates_the_syncer_syncs_the_verifier_verifies(
     assert dump(every_place.server.uri_of(every_place.database)) == before
 
 
-def test_a_row_that_is_held_back_and_mended_is_the_syncers_work_too(
-    every_place: Place, source: Path, tmp_path: Path
-) -> None:
-    urls = every_place.urls()
+def test_a_row_that_is_held_back_and_mended_is_the_syncers_work_too(place: Place, source: Path, tmp_path: Path) -> None:
+    urls = place.urls()
     assert run(request_for(tmp_path, source, urls[Duty.OWNER])).ok
     ((row,),) = ask_sqlite(source, "SELECT min(id) FROM Vote")
     ((at,),) = ask_sqlite(source, f"SELECT createdAt FROM Vote WHERE id = '{row}'")
     run_sqlite(source, f"UPDATE Vote SET createdAt = 'some day' WHERE id = '{row}'")
     options = {"applies_changes": True, "policy": Policy.QUARANTINE}
     assert run(request_for(tmp_path, source, urls[Duty.SYNC], **options)).ok
-    assert every_place.ask("SELECT count(*) FROM odyssey_sync.quarantine") == [(1,)]
+    assert place.ask("SELECT count(*) FROM odyssey_sync.quarantine") == [(1,)]
     run_sqlite(source, f"UPDATE Vote SET createdAt = {at!r} WHERE id = '{row}'")
     assert run(request_for(tmp_path, source, urls[Duty.SYNC], **options)).ok
-    assert every_place.ask("SELECT count(*) FROM odyssey_sync.quarantine") == [(0,)]
+    assert place.ask("SELECT count(*) FROM odyssey_sync.quarantine") == [(0,)]
     assert differences(source, urls[Duty.VERIFY]) == []
 
 
@@ -113,22 +111,20 @@ def test_a_table_the_owner_makes_later_is_everybodys(every_place: Place) -> None
     assert refused(urls[Duty.VERIFY], "SELECT nextval('later_id_seq')") == "permission denied for sequence later_id_seq"
 
 
-def test_the_wrong_role_is_told_which_right_it_lacks(every_place: Place, source: Path, tmp_path: Path) -> None:
-    urls = every_place.urls()
+def test_the_wrong_role_is_told_which_right_it_lacks(place: Place, source: Path, tmp_path: Path) -> None:
+    urls = place.urls()
     with pytest.raises(ConfigurationError) as raised:
         run(request_for(tmp_path, source, urls[Duty.SYNC]))
     assert "lacks a right: it may not create tables in the schema public" in str(raised.value)
     assert run(request_for(tmp_path, source, urls[Duty.OWNER])).ok
-    before = dump(every_place.server.uri_of(every_place.database))
+    before = dump(place.server.uri_of(place.database))
     with pytest.raises(ConfigurationError) as raised:
         run(request_for(tmp_path, source, urls[Duty.VERIFY], applies_changes=True))
     assert raised.value.exit_status == 2
-    assert (
-        f"it may not make temporary tables in the database {every_place.database}, and more (" in raised.value.message
-    )
+    assert f"it may not make temporary tables in the database {place.database}, and more (" in raised.value.message
     with pytest.raises(ConfigurationError, match=r"it lacks INSERT on AIUsageLog, .* and 32 more, and more \("):
         run(request_for(tmp_path, source, urls[Duty.VERIFY]))
-    assert dump(every_place.server.uri_of(every_place.database)) == before
+    assert dump(place.server.uri_of(place.database)) == before
 
 
 def test_without_the_first_run_the_syncer_is_told_that_the_ledger_is_missing(
@@ -157,11 +153,11 @@ def test_only_the_owner_may_bring_the_ledger_to_a_newer_version(place: Place, so
 
 
 def test_preflight_runs_as_the_verifier_and_says_only_that_it_may_not_write(
-    every_place: Place, source: Path, tmp_path: Path
+    place: Place, source: Path, tmp_path: Path
 ) -> None:
-    urls = every_place.urls()
+    urls = place.urls()
     assert run(request_for(tmp_path, source, urls[Duty.OWNER])).ok
-    before = dump(every_place.server.uri_of(every_place.database))
+    before = dump(place.server.uri_of(place.database))
     assert {finding.kind for finding in errors_of_preflight(tmp_path, source, urls[Duty.VERIFY])} == {"missing_right"}
     assert errors_of_preflight(tmp_path, source, urls[Duty.SYNC]) == []
-    assert dump(every_place.server.uri_of(every_place.database)) == before
+    assert dump(place.server.uri_of(place.database)) == before

@@ -1,12 +1,10 @@
 """What the tests of whole runs share: a filled source, a target that holds it, and a role with few rights."""
 
-import uuid
+import shutil
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import psycopg2
 import pytest
 
 from odyssey_assets.sample.writer import write_sample
@@ -19,19 +17,25 @@ from odyssey_assets_tests.sync.requests import request_for
 SCALE = 0.1
 
 
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small database of the newest version; never to be changed, only to be copied."""
+    return write_sample(tmp_path_factory.mktemp("sample") / "odyssey.db", scale=SCALE).path
+
+
 @pytest.fixture
-def source(tmp_path: Path) -> Path:
-    """A small database of the newest version."""
-    return write_sample(tmp_path / "odyssey.db", scale=SCALE).path
+def source(sample: Path, tmp_path: Path) -> Path:
+    """A copy of it, to be edited and published."""
+    return Path(shutil.copy(sample, tmp_path / "odyssey.db"))
 
 
-@pytest.fixture(scope="module")
-def filled_template(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+@pytest.fixture(scope="session")
+def filled_template(server: EmbeddedServer, sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The name of a database that holds what ``source`` holds, in Prisma's schema and with no ledger; to be copied."""
     folder = tmp_path_factory.mktemp("template")
     with fresh_database(server) as uri:
         run_postgres(uri, prisma_sql(5))
-        assert run(request_for(folder, write_sample(folder / "odyssey.db", scale=SCALE).path, uri)).ok
+        assert run(request_for(folder, sample, uri)).ok
         run_postgres(uri, "DROP SCHEMA odyssey_sync CASCADE")
         yield urlsplit(uri).path.strip("/")
 
@@ -39,15 +43,8 @@ def filled_template(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFac
 @pytest.fixture
 def loaded_uri(server: EmbeddedServer, filled_template: str) -> Iterator[str]:
     """A database of the test's own that holds what ``source`` holds."""
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    with closing(psycopg2.connect(server.uri_of("postgres"))) as connection:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute(f'CREATE DATABASE "{name}" TEMPLATE "{filled_template}"')
-            try:
-                yield server.uri_of(name)
-            finally:
-                cursor.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    with fresh_database(server, template=filled_template) as uri:
+        yield uri
 
 
 @pytest.fixture

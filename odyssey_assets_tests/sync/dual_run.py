@@ -23,7 +23,7 @@ from odyssey_assets.target.embedded import EmbeddedServer
 from odyssey_assets_tests.oracle import differences
 from odyssey_assets_tests.plain_source import tables_of, write_database
 from odyssey_assets_tests.sync.ordinary_role import as_role, ensure_ordinary_role, owned_database
-from odyssey_assets_tests.sync.requests import request_for
+from odyssey_assets_tests.sync.requests import ALL_TABLES, request_for
 
 ROWS = 4
 
@@ -46,12 +46,16 @@ Places = dict[tuple[str, str], tuple[str, str]]
 
 @dataclass(frozen=True)
 class DualRun:
-    """The two sides; ``uri`` is the superuser's, syncs go by the role that owns the tables."""
+    """The two sides; ``uri`` is the superuser's, syncs go by the role that owns the tables.
+
+    ``tables`` is what a sync publishes that is not told otherwise: a few where a test is not about all of them.
+    """
 
     folder: Path
     source: Path
     uri: str
     schema: str = "public"
+    tables: frozenset[str] = ALL_TABLES
 
     def change(self, *statements: str, enforced: bool = True) -> None:
         """Edit SQLite in one transaction, foreign keys enforced as Prisma does, and in any case whole at the end."""
@@ -65,7 +69,8 @@ class DualRun:
 
     def sync(self, on_progress: OnProgress = lambda _: None, **options: Any) -> Outcome:
         uri = as_role(self.uri, schema=self.schema)
-        return run(request_for(self.folder, self.source, uri, applies_changes=True, **options), on_progress)
+        asked = {"publish": self.tables, "applies_changes": True} | options
+        return run(request_for(self.folder, self.source, uri, **asked), on_progress)
 
     def converge(self, **options: Any) -> dict[str, TableOutcome]:
         """Sync, and let the oracle judge; rows that did not change stay where they are. Returns the tables synced."""

@@ -2,9 +2,10 @@
 
 import random
 import string
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -13,6 +14,8 @@ from odyssey_assets.errors import FindingsError
 from odyssey_assets.findings import Severity
 from odyssey_assets.sync.outcome import Outcome, Policy
 from odyssey_assets.sync.run import run
+from odyssey_assets.target.embedded import EmbeddedServer
+from odyssey_assets_tests.conftest import fresh_database
 from odyssey_assets_tests.oracle import catalog, differences, dump
 from odyssey_assets_tests.plain_source import TextBytes, plant, write_database
 from odyssey_assets_tests.statements import ask_postgres, prisma_sql, run_postgres, run_sqlite
@@ -38,10 +41,18 @@ def source(tmp_path: Path) -> Path:
     return write_database(tmp_path / "odyssey.db", rows=ROWS)
 
 
+@pytest.fixture(scope="module")
+def prepared(server: EmbeddedServer) -> Iterator[str]:
+    """The name of a database with Prisma's empty tables, to be copied."""
+    with fresh_database(server) as uri:
+        run_postgres(uri, prisma_sql(5))
+        yield urlsplit(uri).path.strip("/")
+
+
 @pytest.fixture
-def uri(database_uri: str) -> str:
-    run_postgres(database_uri, prisma_sql(5))
-    return database_uri
+def uri(server: EmbeddedServer, prepared: str) -> Iterator[str]:
+    with fresh_database(server, template=prepared) as uri:
+        yield uri
 
 
 def carry(folder: Path, source: Path, uri: str, **options: Any) -> Outcome:
@@ -127,7 +138,7 @@ def test_every_cell_keeps_its_storage_class_and_its_bytes(
     run_sqlite(source, 'ALTER TABLE "Vote" RENAME TO old', f'CREATE TABLE "Vote" ({columns})',
                f'INSERT INTO "Vote" SELECT {columns} FROM old', "DROP TABLE old")  # fmt: skip
     plant(source, "Vote", 1, weight=value, createdAt="broken")
-    assert carry(tmp_path, source, uri).ok
+    assert carry(tmp_path, source, uri, publish=frozenset({"Village", "User", "Feature", "Feedback", "Vote"})).ok
     ((original,),) = ask_postgres(uri, "SELECT original FROM odyssey_sync.quarantine WHERE column_name = 'createdAt'")
     assert original == {
         "id": {"class": "text", "value": "Vote-0"},
@@ -143,7 +154,7 @@ def test_every_cell_keeps_its_storage_class_and_its_bytes(
 def test_a_row_with_a_broken_key_can_be_held_too(tmp_path: Path, uri: str, key: Any) -> None:
     source = write_database(tmp_path / "odyssey.db", is_bare=True)
     plant(source, "Village", 2, id=key, name=b"not text")
-    outcome = carry(tmp_path, source, uri)
+    outcome = carry(tmp_path, source, uri, publish=frozenset({"Village"}))
     assert outcome.ok
     assert held_rows(outcome) == {"Village": 1}
     assert {row[:2] for row in quarantined(uri)} == {("Village", 2)}

@@ -133,7 +133,7 @@ def test_a_pid_file_whose_number_went_to_another_program_is_no_obstacle(state_di
         assert again == server
         assert has_mark(again)
         assert innocent.poll() is None
-        innocent.terminate()
+        innocent.kill()
 
 
 def test_a_normal_user_has_everything_in_the_state_folder_and_root_can_go_on_with_it(state_dir: Path) -> None:

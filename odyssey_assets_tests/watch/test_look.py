@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from odyssey_assets.errors import ConfigurationError, UnreachableError
+from odyssey_assets.target import opening
 from odyssey_assets.target.url import TargetUrl, parse_target_url
 from odyssey_assets.watch.judging import MEASURES, Verdict, judge, thresholds
 from odyssey_assets.watch.look import Watched, as_json, from_json, keep_totals, last_totals, look
@@ -165,6 +166,7 @@ def test_the_last_look_is_kept_for_each_database(tmp_path: Path, database_uri: s
     assert from_json({"since": "an older form"}) is None
 
 
-def test_a_server_that_is_not_there_is_an_error_and_no_verdict() -> None:
+def test_a_server_that_is_not_there_is_an_error_and_no_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opening, "TRIES", 1)
     with pytest.raises(UnreachableError):
         look(parse_target_url("postgresql://nobody@127.0.0.1:1/none?connect_timeout=1"), None, thresholds({}))
