@@ -18,7 +18,7 @@ def as_markdown(trials: Sequence[Trial]) -> str:
     for series in Series:
         chosen = [trial for trial in trials if trial.series is series]
         if chosen:
-            parts.append(f"### Fault in {series}\n\n" + "\n".join(_lines(chosen)) + "\n")
+            parts.append(f"### {series}\n\n" + "\n".join(_lines(chosen)) + "\n")
     return "\n".join(parts)
 
 

@@ -19,12 +19,12 @@ Tell = Callable[[str], None]
 class Series(StrEnum):
     """Where the fault is."""
 
-    CLEAN = "nowhere: nothing may be lit"
-    TARGET = "PostgreSQL, planted by somebody else"
-    WRITING = "the engine's own writing: the run must not commit"
-    RESYNC = "the engine's own re-sync: the run must not commit"
-    PROVING = "the engine's own proof: it does not look"
-    SOURCE = "SQLite, after it was published"
+    CLEAN = "No fault: nothing may be lit"
+    TARGET = "Fault in PostgreSQL, planted by somebody else"
+    WRITING = "Fault in the engine's own writing: the run must not commit"
+    RESYNC = "Fault in the engine's own re-sync: the run must not commit"
+    PROVING = "Fault in the engine's own proof: it does not look"
+    SOURCE = "Fault in SQLite, after it was published"
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ Belongs here: rows. Does not belong here: anything of the engine.
 
 from odyssey_assets_tests.statements import prisma_sql, run_postgres
 
-FEEDBACK_ROWS = 10_000
-VOTE_ROWS = 25_000
+FEEDBACK_ROWS = 30_000
+VOTE_ROWS = 70_000
 
 ROWS_SQL = f"""
 INSERT INTO "User" ("id", "email", "employeeId", "displayName", "updatedAt")
