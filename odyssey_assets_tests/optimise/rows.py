@@ -3,6 +3,8 @@
 Belongs here: rows. Does not belong here: anything of the engine.
 """
 
+import psycopg
+
 from odyssey_assets_tests.statements import prisma_sql, run_postgres
 
 FEEDBACK_ROWS = 30_000
@@ -25,7 +27,13 @@ ON CONFLICT DO NOTHING;
 
 
 def fill(uri: str, version: int = 5) -> None:
-    """The application's schema with rows to look for. Statistics are taken, as any server does by itself in time."""
+    """The application's schema with rows to look for, vacuumed and with statistics, as any server has them in time.
+
+    Autovacuum could come in the middle of a test, and with it another plan.
+    """
     run_postgres(uri, prisma_sql(version))
     run_postgres(uri, ROWS_SQL)
-    run_postgres(uri, "ANALYZE")
+    tables = ("User", "Feedback", "Vote")
+    run_postgres(uri, "; ".join(f'ALTER TABLE "{table}" SET (autovacuum_enabled = false)' for table in tables))
+    with psycopg.connect(uri, autocommit=True) as connection:
+        connection.execute("VACUUM (ANALYZE)")
