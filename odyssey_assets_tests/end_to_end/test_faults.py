@@ -84,7 +84,7 @@ def test_a_sync_killed_at_random_moments_has_done_all_or_nothing(pair: DualRun) 
         for number in range(RANDOM_KILLS):
             edit(pair.source, f"edit {number}")
             before = dump(pair.uri)
-            # The first dies where a phase begins, so that one dies on any machine; the others wherever they are by then.
+            # The first dies where a phase begins, so that one dies on any machine; the others wherever they are then.
             after_milliseconds = chance.randrange(1, 120) if number else 0
             ends.append(process.sync_and_die(chance.choice(QUICK_PHASES), after_milliseconds))
             wait_until_alone(pair.uri)
