@@ -12,13 +12,14 @@ from pathlib import Path
 from odyssey_assets.benchmark.child import run_in_child
 from odyssey_assets.benchmark.contender import Contender, Task
 from odyssey_assets.benchmark.contenders import contender_named
-from odyssey_assets.benchmark.databases import copy_folder, scratch_database
+from odyssey_assets.benchmark.copy_folder import copy_folder
 from odyssey_assets.benchmark.limits import write_copy_files
 from odyssey_assets.benchmark.memory import watched_server
 from odyssey_assets.errors import OdysseyError
 from odyssey_assets.model.schema import NEWEST_VERSION
 from odyssey_assets.sample.world import row_counts
 from odyssey_assets.sample.writer import write_sample
+from odyssey_assets.target.scratch_database import scratch_database
 
 _PROBE_SCALE = 1_000.0
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psycopg2
 
-from odyssey_assets.calibration.pair import Pair, scratch_database
+from odyssey_assets.calibration.pair import Pair
 from odyssey_assets.calibration.resync_faults import (
     EDITS,
     REBUILD_FAULTS,
@@ -25,6 +25,7 @@ from odyssey_assets.calibration.trial import Series, Tell, Trial, failing, lit_c
 from odyssey_assets.errors import IntegrityError
 from odyssey_assets.model.identifiers import quoted
 from odyssey_assets.sync.outcome import Outcome
+from odyssey_assets.target.scratch_database import scratch_database
 
 QUICK, FULL = "the quick way", "read in full"
 

@@ -20,13 +20,14 @@ from odyssey_assets.calibration.faults import (
     SchemaFault,
     SourceFault,
 )
-from odyssey_assets.calibration.pair import Pair, clean_pair, scratch_database
+from odyssey_assets.calibration.pair import Pair, clean_pair
 from odyssey_assets.calibration.resync_trials import rebuild_trials, resync_trials, tables_of
 from odyssey_assets.calibration.target_faults import plant_in_target
 from odyssey_assets.calibration.trial import Series, Tell, Trial, check_of, failing, lit_checks, names_rows, place
 from odyssey_assets.compare.checks import CheckName
 from odyssey_assets.errors import IntegrityError
 from odyssey_assets.sync.outcome import Outcome, Policy
+from odyssey_assets.target.scratch_database import scratch_database
 
 
 def calibrate(

@@ -13,15 +13,16 @@ from odyssey_assets.benchmark.child import run_in_child
 from odyssey_assets.benchmark.command import BenchmarkOptions, rows_from, run_benchmark
 from odyssey_assets.benchmark.contender import Task
 from odyssey_assets.benchmark.contenders import CONTENDERS, contender_named
-from odyssey_assets.benchmark.databases import copy_folder, scratch_database
+from odyssey_assets.benchmark.copy_folder import copy_folder
 from odyssey_assets.benchmark.engine import load_and_prove
 from odyssey_assets.benchmark.limits import write_copy_files
 from odyssey_assets.benchmark.race import race, scale_of
 from odyssey_assets.configuration import settings_from_environment
-from odyssey_assets.errors import ConfigurationError, IntegrityError, UnreachableError
+from odyssey_assets.errors import ConfigurationError, IntegrityError
 from odyssey_assets.model.identifiers import quoted
 from odyssey_assets.sample.writer import SampleSummary, write_sample
 from odyssey_assets.target.embedded import EmbeddedServer
+from odyssey_assets.target.scratch_database import scratch_database
 
 ROWS = 400
 LOADS = [contender for contender in CONTENDERS if not contender.needs_rows and contender.name != "limit"]
@@ -129,26 +130,6 @@ def test_a_verification_that_would_read_no_rows_is_not_taken_for_one(loaded, tmp
 def test_a_child_that_fails_says_why(database_uri, sample, tmp_path):
     with pytest.raises(IntegrityError, match=r"verify did not come to the end: .*Run odyssey migrate first"):
         run_in_child(contender_named("verify"), Task(sample.path, database_uri, tmp_path, tmp_path))
-
-
-def test_a_server_that_is_not_there_and_a_role_that_may_not_are_refused(server):
-    with (
-        pytest.raises(UnreachableError, match="cannot be reached"),
-        scratch_database("postgresql://u:secret@127.0.0.1:1/x"),
-    ):
-        pass
-    with closing(psycopg2.connect(server.uri_of("postgres"))) as connection:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute("CREATE ROLE no_databases LOGIN PASSWORD 'none'")
-            try:
-                with (
-                    pytest.raises(ConfigurationError, match="may not"),
-                    scratch_database(f"postgresql://no_databases:none@127.0.0.1:{server.port}/postgres"),
-                ):
-                    pass
-            finally:
-                cursor.execute("DROP ROLE no_databases")
 
 
 def test_the_report_is_one_document_and_nothing_is_left_behind(server, tmp_path):

@@ -1,14 +1,13 @@
-"""Databases made for one run and dropped after it, and the folder the server writes its COPY files to.
+"""A database made for one piece of work and dropped after it, beside another one on the same server.
 
-Belongs here: making and removing them. Does not belong here: what is done in them.
+Belongs here: making and removing it. Does not belong here: what is done in it, or restoring backups, which has to live
+with what a killed restore left behind (``backup.databases``).
 """
 
-import shutil
-import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg2
 
@@ -18,46 +17,30 @@ from odyssey_assets.target.url import parse_target_url, redact
 
 
 @contextmanager
-def scratch_database(admin_uri: str) -> Iterator[str]:
-    """The URI of a new, empty database beside the one of ``admin_uri``.
+def scratch_database(admin_uri: str, copy_of: str | None = None) -> Iterator[str]:
+    """The URI of a new database beside the one of ``admin_uri``: empty, or a copy of another; dropped at the end.
 
     Raises UnreachableError where the server cannot be reached, ConfigurationError where no database may be made.
     """
-    name = f"odyssey_benchmark_{uuid.uuid4().hex[:12]}"
+    name = f"odyssey_scratch_{uuid.uuid4().hex[:12]}"
     url = parse_target_url(admin_uri)
     try:
         connection = psycopg2.connect(url.uri)
     except psycopg2.OperationalError as error:
         said = redact(str(error), url).strip()
         raise UnreachableError(f"PostgreSQL at {url.redacted} cannot be reached: {said}.") from None
+    template = "template0" if copy_of is None else urlsplit(copy_of).path.strip("/")
     with closing(connection):
         connection.autocommit = True
         with connection.cursor() as cursor:
             try:
-                cursor.execute(f"CREATE DATABASE {quoted(name)} TEMPLATE template0")
+                cursor.execute(f"CREATE DATABASE {quoted(name)} TEMPLATE {quoted(template)}")
             except psycopg2.errors.InsufficientPrivilege as error:
                 raise ConfigurationError(
-                    f"The benchmark makes databases of its own, and the role may not: {error}.".strip(),
+                    f"This makes databases of its own, and the role may not: {error}.".strip(),
                     hint="Name a role with CREATEDB, or leave --postgres out to use the embedded server.",
                 ) from error
             try:
-                yield _uri_of(url.uri, name)
+                yield urlsplit(url.uri)._replace(path=f"/{name}").geturl()
             finally:
                 cursor.execute(f"DROP DATABASE {quoted(name)} WITH (FORCE)")
-
-
-@contextmanager
-def copy_folder() -> Iterator[Path]:
-    """A folder that a server on this machine can write to under whichever account; others cannot list it."""
-    folder = Path(tempfile.mkdtemp(prefix="odyssey-benchmark-"))
-    folder.chmod(0o1733)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _uri_of(uri: str, database: str) -> str:
-    before, mark, query = uri.partition("?")
-    scheme, _, rest = before.partition("://")
-    return f"{scheme}://{rest.partition('/')[0]}/{database}{mark}{query}"
