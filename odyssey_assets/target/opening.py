@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import adbc_driver_manager
-import adbc_driver_postgresql.dbapi as adbc_postgresql
 from adbc_driver_manager.dbapi import Connection
 from psycopg2.extensions import parse_dsn
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_after_delay, wait_exponential
 
 from odyssey_assets.errors import ConfigurationError, OdysseyError, UnreachableError
+from odyssey_assets.target.driver import driver_connection
 from odyssey_assets.target.url import TargetUrl, redact
 
 CONNECT_SECONDS = 10
@@ -54,7 +54,7 @@ def open_connection(url: TargetUrl) -> Connection:
         reraise=True,
     )
     with _refusals_named(url):
-        opened: Connection = attempts(adbc_postgresql.connect, with_defaults(url.uri))
+        opened: Connection = attempts(driver_connection, with_defaults(url.uri))
     return opened
 
 

@@ -47,8 +47,8 @@ class Attempts:
 
 @pytest.fixture
 def attempts(monkeypatch: pytest.MonkeyPatch) -> Attempts:
-    watched = Attempts(opening.adbc_postgresql.connect)
-    monkeypatch.setattr(opening.adbc_postgresql, "connect", watched)
+    watched = Attempts(opening.driver_connection)
+    monkeypatch.setattr(opening, "driver_connection", watched)
     return watched
 
 
