@@ -31,8 +31,14 @@ CONTENDERS: tuple[Contender, ...] = (
     ),
     Contender(
         "pgloader",
-        (Measure("pgloader", "pgloader: no keys, no indexes, dates left as they are", "limit"),),
+        (Measure("pgloader", "pgloader: indexes, no primary or foreign keys, dates left as they are", "limit"),),
         pgloader.load,
+        unavailable=pgloader.unavailable,
+    ),
+    Contender(
+        "pgloader_rows",
+        (Measure("pgloader_rows", "pgloader: rows alone, no index, dates left as they are", "limit"),),
+        pgloader.load_rows,
         unavailable=pgloader.unavailable,
     ),
     Contender(

@@ -15,6 +15,9 @@ from odyssey_assets.model.identifiers import quoted
 ALGORITHM = f"duckdb-{duckdb.__version__}"
 """DuckDB does not promise the same hash in its next version, so digests of two versions are never compared."""
 
+_DIGESTED_FROM_BYTES = 16 * 2**20
+"""Every call costs 1.6 ms, as much as hashing 15,000 rows (measured), so batches wait for each other."""
+
 
 @cache
 def _database() -> duckdb.DuckDBPyConnection:
@@ -26,13 +29,29 @@ class ContentDigest:
     """A digest that grows by batches."""
 
     def __init__(self) -> None:
-        self.total = 0
+        self._total = 0
+        self._waiting: list[pa.RecordBatch] = []
+        self._waiting_bytes = 0
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Add the rows of a comparable batch (``compare.rows.comparable``)."""
-        columns = ", ".join(map(quoted, batch.schema.names))
+        self._waiting.append(batch)
+        self._waiting_bytes += batch.nbytes
+        if self._waiting_bytes >= _DIGESTED_FROM_BYTES:
+            self._digest()
+
+    @property
+    def total(self) -> int:
+        """The sum over every row added so far."""
+        if self._waiting:
+            self._digest()
+        return self._total
+
+    def _digest(self) -> None:
+        columns = ", ".join(map(quoted, self._waiting[0].schema.names))
         # A cursor, for a connection must not be used by two threads at once.
         with _database().cursor() as cursor:
-            relation = cursor.from_arrow(pa.Table.from_batches([batch]))
+            relation = cursor.from_arrow(pa.Table.from_batches(self._waiting))
             ((total,),) = relation.aggregate(f"sum(hash({columns}))").fetchall()
-        self.total += int(total or 0)
+        self._total += int(total or 0)
+        self._waiting, self._waiting_bytes = [], 0

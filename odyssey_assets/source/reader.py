@@ -46,6 +46,10 @@ class SourceBatch:
     misfits: tuple[Misfit, ...]
     rowids: pa.Int64Array | None
 
+    @property
+    def nbytes(self) -> int:
+        return int(self.rows.nbytes)
+
 
 def read_table(
     snapshot: Path,

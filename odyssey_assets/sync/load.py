@@ -4,13 +4,13 @@ Belongs here: the load, and when keys and indexes are worth taking off around it
 already hold rows, or the proof.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+
+import pyarrow as pa
 
 from odyssey_assets.model.carried import CarriedTable
-from odyssey_assets.prefetch import prefetched
 from odyssey_assets.progress import Phase, Progress, counted
 from odyssey_assets.source.survey import TableSurvey
-from odyssey_assets.sync.rows import carried_rows
 from odyssey_assets.sync.session import Session
 from odyssey_assets.target.catalog import TargetCatalog, read_catalog
 from odyssey_assets.target.rebuild import put_back, require_same, take_off
@@ -28,28 +28,32 @@ def load_empty_tables(
     catalog: TargetCatalog,
     tables: tuple[CarriedTable, ...],
     surveys: Mapping[str, TableSurvey],
-    *,
-    may_rebuild: bool = True,
+    streams: Iterator[Iterator[pa.RecordBatch]],
 ) -> dict[str, int]:
     """Load ``tables``, parents first, and return the rows written by table.
 
-    ``may_rebuild`` allows the strong locks that taking keys off needs. Raises IntegrityError, with table and column,
-    at the first value that cannot be carried.
+    ``streams`` has the rows of each table, in the order of ``tables``. Raises IntegrityError, with table and column, at
+    the first value that cannot be carried.
     """
     connection, on_progress = session.connection, session.on_progress
     large = frozenset(
         table.name
         for table in tables
-        if may_rebuild and surveys[table.name].rows >= REBUILD_FROM_ROWS and _may_rebuild(catalog, table.name)
+        if surveys[table.name].rows >= REBUILD_FROM_ROWS and _may_rebuild(catalog, table.name)
     )
+
+    def on_index(table: str) -> None:
+        on_progress(Progress(Phase.INDEX, table))
+
     taken = take_off(connection, catalog, large)
     written: dict[str, int] = {}
     for table in tables:
         on_progress(Progress(Phase.LOAD, table.name, total_rows=surveys[table.name].rows))
-        with prefetched(carried_rows(session, table, surveys[table.name])) as ahead:
-            counted_rows = counted(ahead, Phase.LOAD, table.name, on_progress)
-            written[table.name] = copy_rows(connection, catalog.schema, table, counted_rows)
-    put_back(connection, catalog, taken, lambda table: on_progress(Progress(Phase.INDEX, table)))
+        rows = counted(next(streams), Phase.LOAD, table.name, on_progress)
+        written[table.name] = copy_rows(connection, catalog.schema, table, rows)
+        # At once, for the server does it alone, and meanwhile the next rows are read.
+        put_back(connection, catalog, taken.indexes_of(table.name), on_index)
+    put_back(connection, catalog, taken.keys_between_tables(), on_index)
     if large:
         require_same(catalog, read_catalog(connection, catalog.schema))
     return written

@@ -4,9 +4,11 @@ Belongs here: bringing the two readers, the comparison and the checks together. 
 """
 
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
 from sqlalchemy import Table
 
 from odyssey_assets.compare.checks import check_schema, check_source, check_table
@@ -17,12 +19,11 @@ from odyssey_assets.model.carried import CarriedTable
 from odyssey_assets.model.columns import metadata
 from odyssey_assets.model.identifiers import quoted
 from odyssey_assets.model.schema import NEWEST_VERSION, enums_of, parents_of, schema_of_version
-from odyssey_assets.prefetch import prefetched
 from odyssey_assets.preflight.parity import parity_findings
 from odyssey_assets.progress import Phase, Progress, counted
 from odyssey_assets.source.survey import TableSurvey
 from odyssey_assets.sync.outcome import TableOutcome, TableStatus
-from odyssey_assets.sync.rows import carried_row_count, carried_rows
+from odyssey_assets.sync.rows import carried_row_count
 from odyssey_assets.sync.session import Session
 from odyssey_assets.target.catalog import TargetCatalog
 from odyssey_assets.target.connection import query
@@ -35,26 +36,27 @@ def prove_table(
     catalog: TargetCatalog,
     table: CarriedTable,
     survey: TableSurvey,
+    rows: Iterator[pa.RecordBatch],
     *,
     phase: Phase,
     status: TableStatus,
     keep: Path | None = None,
 ) -> TableOutcome:
-    """Read both sides in full, compare and judge. The status given stands if every check passes, else it is DIFFERS.
+    """Read the target in full, compare it with ``rows``, those of the source that are carried, and judge.
 
-    ``keep`` is a file that every difference is kept in, for applying.
+    The status given stands if every check passes, else it is DIFFERS. ``keep`` is a file that every difference is kept
+    in, for applying.
     """
     began = time.perf_counter()
     session.on_progress(Progress(phase, table.name, total_rows=survey.rows))
-    with prefetched(carried_rows(session, table, survey)) as ahead:
-        comparison = compare_rows(
-            table,
-            counted(ahead, phase, table.name, session.on_progress),
-            read_target(session.connection, session.schema, table),
-            session.request.scratch_dir,
-            keep=keep,
-            with_digest=True,
-        )
+    comparison = compare_rows(
+        table,
+        counted(rows, phase, table.name, session.on_progress),
+        read_target(session.connection, session.schema, table),
+        session.request.scratch_dir,
+        keep=keep,
+        with_digest=True,
+    )
     carried = carried_row_count(session, table, survey)
     outcome = judge(session, catalog, table, comparison, carried, status=status)
     return replace(outcome, seconds=time.perf_counter() - began)

@@ -16,6 +16,7 @@ from odyssey_assets.sync.examine import Examined, survey_and_examine
 from odyssey_assets.sync.load import load_empty_tables
 from odyssey_assets.sync.outcome import TableOutcome, TableStatus
 from odyssey_assets.sync.prove import prove_table
+from odyssey_assets.sync.rows import carried_rows_of
 from odyssey_assets.sync.session import Session
 from odyssey_assets.sync.tampering import check_tampering
 from odyssey_assets.sync.verdict import failed_checks
@@ -61,10 +62,12 @@ def compare_tables(
     status: TableStatus,
 ) -> dict[str, TableOutcome]:
     """Compare and judge tables as they are."""
-    with session.phase(Phase.COMPARE):
+    with session.phase(Phase.COMPARE), carried_rows_of(session, tables, surveys) as streams:
         return {
-            table.name: prove_table(session, catalog, table, surveys[table.name], phase=Phase.COMPARE, status=status)
-            for table in tables
+            table.name: prove_table(
+                session, catalog, table, surveys[table.name], rows, phase=Phase.COMPARE, status=status
+            )
+            for table, rows in zip(tables, streams, strict=True)
         }
 
 
@@ -79,13 +82,15 @@ def _load_and_prove(
     examined: Examined, catalog: TargetCatalog, tables: tuple[CarriedTable, ...]
 ) -> dict[str, TableOutcome]:
     session, surveys = examined.session, examined.surveys
-    with session.phase(Phase.LOAD):
-        written = load_empty_tables(session, catalog, tables, surveys)
     outcomes = {}
-    with session.phase(Phase.PROOF):
-        for table in tables:
-            proven = prove_table(
-                session, catalog, table, surveys[table.name], phase=Phase.PROOF, status=TableStatus.LOADED
-            )
-            outcomes[table.name] = replace(proven, inserted=written[table.name])
+    # Every table is read twice; the second time, for the proof, begins while the server still builds the last keys.
+    with carried_rows_of(session, (*tables, *tables), surveys) as streams:
+        with session.phase(Phase.LOAD):
+            written = load_empty_tables(session, catalog, tables, surveys, streams)
+        with session.phase(Phase.PROOF):
+            for table, rows in zip(tables, streams, strict=True):
+                proven = prove_table(
+                    session, catalog, table, surveys[table.name], rows, phase=Phase.PROOF, status=TableStatus.LOADED
+                )
+                outcomes[table.name] = replace(proven, inserted=written[table.name])
     return outcomes

@@ -4,7 +4,8 @@ Belongs here: the one stream that load, comparison and proof all read. Does not 
 held back (``preflight``), or keeping them (``quarantine``).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import pyarrow.compute as pc
 from odyssey_assets.errors import IntegrityError
 from odyssey_assets.model.carried import CarriedTable
 from odyssey_assets.model.privacy import shown_key
+from odyssey_assets.prefetch import prefetched_each
 from odyssey_assets.preflight.objections import Rowids
 from odyssey_assets.source.reader import SourceBatch, read_table
 from odyssey_assets.source.survey import TableSurvey
@@ -27,6 +29,15 @@ def carried_rows(session: Session, table: CarriedTable, survey: TableSurvey) -> 
     Raises IntegrityError, with table, column and key, at the first value that cannot be carried and is not held back.
     """
     return rows_not_held(session.snapshot.path, table, survey, session.held_back.get(table.name))
+
+
+@contextmanager
+def carried_rows_of(
+    session: Session, tables: Iterable[CarriedTable], surveys: Mapping[str, TableSurvey]
+) -> Iterator[Iterator[Iterator[pa.RecordBatch]]]:
+    """The same of several tables, in their order, read ahead in a thread that is gone when the block ends."""
+    with prefetched_each(carried_rows(session, table, surveys[table.name]) for table in tables) as streams:
+        yield streams
 
 
 def rows_not_held(

@@ -21,6 +21,14 @@ class TakenOff:
     indexes: tuple[tuple[str, TargetIndex], ...]
     foreign_keys: tuple[TargetForeignKey, ...]
 
+    def indexes_of(self, table: str) -> "TakenOff":
+        """The indexes and the primary key of one table, which can come back as soon as it has its rows."""
+        return TakenOff(tuple(entry for entry in self.indexes if entry[0] == table), ())
+
+    def keys_between_tables(self) -> "TakenOff":
+        """The foreign keys, which can come back once every table has its rows and its primary key."""
+        return TakenOff((), self.foreign_keys)
+
 
 def take_off(connection: Connection, catalog: TargetCatalog, tables: frozenset[str]) -> TakenOff:
     """Drop every index, primary key and foreign key of ``tables``, and the foreign keys that refer to them."""
