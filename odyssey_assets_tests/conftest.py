@@ -7,6 +7,7 @@ it (``sync.dual_run``).
 import os
 import shutil
 import tempfile
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -89,7 +90,18 @@ def fresh_database(server: EmbeddedServer, *, template: str = "template0") -> It
             try:
                 yield server.uri_of(name)
             finally:
+                _end_sessions(cursor, name)
                 cursor.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def _end_sessions(cursor: "psycopg2.extensions.cursor", database: str) -> None:
+    """Wait for the sessions of a database to be gone: DROP DATABASE would look again only after a tenth of a second."""
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [database])
+        if not cursor.fetchall():
+            return
+        time.sleep(0.002)
 
 
 @pytest.fixture
