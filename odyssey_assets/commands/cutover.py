@@ -1,22 +1,20 @@
 """``odyssey cutover``.
 
-Belongs here: its options, asking, and telling how it goes. Does not belong here: doing it (``cutover.machine``).
+Belongs here: its options, and telling how it goes. Does not belong here: doing it (``cutover.machine``).
 """
 
 import os
 import uuid
-from pathlib import Path
 
 import click
 
 from odyssey_assets.commands.reporting import print_json, reporting
-from odyssey_assets.configuration import ENV_POSTGRES, ENV_SQLITE, settings_from_environment, sqlite_path_from
-from odyssey_assets.errors import EXIT_DONE, ConfigurationError, RefusedError
+from odyssey_assets.commands.switching import named_source, require_consent, switching_options
+from odyssey_assets.configuration import ENV_POSTGRES, settings_from_environment
+from odyssey_assets.errors import EXIT_DONE
 
 
 @click.command()
-@click.option("--sqlite", metavar="FILE", help=f"The application's live file; else {ENV_SQLITE}.")
-@click.option("--postgres", metavar="URL", help=f"The target; else {ENV_POSTGRES}, else the embedded server.")
 @click.option("--rehearse", is_flag=True, help="Everything but the switch; writers are kept out meanwhile.")
 @click.option("--resume", "is_resumed", is_flag=True, help="Go on with the one that was broken off.")
 @click.option("--abort", "is_aborted", is_flag=True, help="Give up the one that was broken off.")
@@ -49,10 +47,7 @@ from odyssey_assets.errors import EXIT_DONE, ConfigurationError, RefusedError
     show_default=True,
     help="How long a page may take to answer as it should.",
 )
-@click.option("--ignore-unknown", multiple=True, metavar="NAME", help="As for migrate. Repeatable.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, everything else on stderr.")
-@click.option("--debug", is_flag=True, help="Show tracebacks.")
+@switching_options
 @reporting
 def cutover(
     sqlite: str | None,
@@ -106,21 +101,3 @@ def cutover(
         print_json(cutover_document(done))
     click.echo(summary(request, done), err=as_json)
     return EXIT_DONE
-
-
-def named_source(given: str | None, from_environment: Path | None) -> Path:
-    """The live file. Nothing stands in for it: what is switched must have been named."""
-    path = sqlite_path_from(given) if given else from_environment
-    if path is None:
-        raise ConfigurationError("No SQLite file was named.", hint=f"Give --sqlite FILE or set {ENV_SQLITE}.")
-    return path
-
-
-def require_consent(question: str) -> None:
-    """Ask. Raises RefusedError unless a person says yes, also where there is nobody to ask."""
-    try:
-        agreed = click.confirm(question, default=False, err=True)
-    except click.Abort:
-        agreed = False
-    if not agreed:
-        raise RefusedError("Nothing was done.", hint="Say --yes to go on without being asked.")

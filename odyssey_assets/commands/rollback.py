@@ -9,15 +9,13 @@ from pathlib import Path
 
 import click
 
-from odyssey_assets.commands.cutover import named_source, require_consent
 from odyssey_assets.commands.reporting import print_json, reporting
-from odyssey_assets.configuration import ENV_POSTGRES, ENV_SQLITE, settings_from_environment
+from odyssey_assets.commands.switching import named_source, require_consent, switching_options
+from odyssey_assets.configuration import ENV_POSTGRES, settings_from_environment
 from odyssey_assets.errors import EXIT_DONE
 
 
 @click.command()
-@click.option("--sqlite", metavar="FILE", help=f"The application's file that was switched; else {ENV_SQLITE}.")
-@click.option("--postgres", metavar="URL", help=f"The target; else {ENV_POSTGRES}, else the embedded server.")
 @click.option("--carry-back", is_flag=True, help="Take along what was written to PostgreSQL since the switch.")
 @click.option(
     "--base",
@@ -32,10 +30,7 @@ from odyssey_assets.errors import EXIT_DONE
     help="For --carry-back: a table, or a column as Table.column, that SQLite has no place for. Repeatable.",
 )
 @click.option("--reset-target", is_flag=True, help="Afterwards empty PostgreSQL; refused while anyone is connected.")
-@click.option("--ignore-unknown", multiple=True, metavar="NAME", help="As for migrate. Repeatable.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, everything else on stderr.")
-@click.option("--debug", is_flag=True, help="Show tracebacks.")
+@switching_options
 @reporting
 def rollback(
     sqlite: str | None,
