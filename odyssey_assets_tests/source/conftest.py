@@ -39,3 +39,9 @@ class Files:
 @pytest.fixture
 def files(tmp_path: Path) -> Files:
     return Files(tmp_path)
+
+
+@pytest.fixture
+def nobody_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes of other accounts cannot be looked into; and looking at all of them takes a while."""
+    monkeypatch.setattr("odyssey_assets.source.sole_use.openers", lambda _: ())

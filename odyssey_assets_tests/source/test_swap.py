@@ -4,7 +4,6 @@ Belongs here: swapping files. Does not belong here: which file is put there (``b
 """
 
 import hashlib
-import json
 import os
 import shutil
 import sqlite3
@@ -18,17 +17,16 @@ from odyssey_assets.errors import ConfigurationError, IntegrityError, RefusedErr
 from odyssey_assets.source.fence import is_sealed, unseal
 from odyssey_assets.source.swap import swap_in
 from odyssey_assets_tests.source.conftest import Files
+from odyssey_assets_tests.source.swapping import NEW, OLD, new_file, old_file, rows
 from odyssey_assets_tests.source.writers import other_process
 from odyssey_assets_tests.statements import ask_sqlite, run_sqlite
 
-OLD = [(number,) for number in range(1, 52)]
-NEW = [(-1,), (-2,)]
 JOURNALS = ["delete", "wal", "persist", "truncate"]
 
 
 @pytest.fixture
 def new(files: Files) -> Path:
-    return files.with_statements("CREATE TABLE T (i INTEGER)", "INSERT INTO T VALUES (-1), (-2)", name="new.db")
+    return new_file(files.folder)
 
 
 READS = "c.execute('BEGIN'); c.execute('SELECT * FROM T').fetchone()"
@@ -36,32 +34,8 @@ WAITS = "print('ready', flush=True); time.sleep(60)"
 
 
 @pytest.fixture
-def _nobody_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Processes of other accounts cannot be looked into; and looking at all of them takes a while."""
-    monkeypatch.setattr("odyssey_assets.source.sole_use.openers", lambda _: ())
-
-
-@pytest.fixture
 def live(files: Files) -> Path:
     return old_file(files.folder)
-
-
-def old_file(folder: Path, journal: str = "delete") -> Path:
-    """Rows 1 to 51, of which with a write-ahead log 50 stand in it alone, as after a killed writer."""
-    path = Files(folder).with_statements("CREATE TABLE T (i INTEGER)", "INSERT INTO T VALUES (1)", name="live.db")
-    script = (
-        f"c.execute('PRAGMA journal_mode = {journal}'); c.execute('PRAGMA wal_autocheckpoint = 0')\n"
-        "c.executemany('INSERT INTO T VALUES (?)', [(i,) for i in range(2, 52)])\n"
-        "print('ready', flush=True); sys.stdin.read()"
-    )
-    with other_process(path, script):
-        pass
-    assert (path.with_name("live.db-wal").exists(), journal == "wal") in {(True, True), (False, False)}
-    return path
-
-
-def rows(path: Path) -> list[tuple[object, ...]]:
-    return ask_sqlite(path, "SELECT i FROM T ORDER BY rowid")
 
 
 def names(folder: Path) -> set[str]:
@@ -143,7 +117,7 @@ def test_whoever_has_it_open_is_named_and_nothing_changes(tmp_path: Path, new: P
 
 @pytest.mark.parametrize("journal", ["delete", "wal"])
 @pytest.mark.parametrize("what", ["reads", "writes"])
-@pytest.mark.usefixtures("_nobody_is_seen")
+@pytest.mark.usefixtures("nobody_is_seen")
 def test_whoever_cannot_be_seen_is_in_the_way_too(
     tmp_path: Path, new: Path, journal: str, what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -160,7 +134,7 @@ def test_whoever_cannot_be_seen_is_in_the_way_too(
 
 
 @pytest.mark.parametrize("mode", ["delete", "memory", "off"])
-@pytest.mark.usefixtures("_nobody_is_seen")
+@pytest.mark.usefixtures("nobody_is_seen")
 def test_an_idle_process_that_cannot_be_seen_writes_into_neither_file(live: Path, new: Path, mode: str) -> None:
     script = (
         f"c.execute('PRAGMA journal_mode = {mode}'); c.execute('SELECT * FROM T').fetchall()\n"
@@ -203,7 +177,7 @@ def test_nobody_gets_in_until_the_new_file_is_there(
     assert ["database is locked" in each for each in said] == [True]
 
 
-@pytest.mark.usefixtures("_nobody_is_seen")
+@pytest.mark.usefixtures("nobody_is_seen")
 def test_the_path_is_never_without_a_file(live: Path, new: Path) -> None:
     script = (
         "path = sys.argv[1]\nprint('ready', flush=True)\nseen = set()\n"
@@ -253,7 +227,7 @@ def test_a_damaged_file_is_replaced_and_kept_byte_by_byte_with_its_log(tmp_path:
     assert not log.exists()
 
 
-@pytest.mark.usefixtures("_nobody_is_seen")
+@pytest.mark.usefixtures("nobody_is_seen")
 def test_a_damaged_file_that_somebody_locks_is_left_alone(live: Path, new: Path) -> None:
     with other_process(live, f"{READS}\n{WAITS}"):
         with live.open("r+b") as file:
@@ -315,90 +289,6 @@ def test_without_hard_links_the_old_file_is_copied(tmp_path: Path, new: Path, mo
     kept = swap_in(new, live, label="restore").kept
     assert kept is not None
     assert (rows(live), rows(kept)) == (NEW, OLD)
-
-
-KILLING = """
-import json, os, shutil, signal, sys
-from pathlib import Path
-import odyssey_assets.source.sole_use as sole_use
-import odyssey_assets.source.swap as swap
-
-folder = Path(sys.argv[1])
-watched = {sole_use.__file__, swap.__file__}
-sole_use.openers = lambda _: ()
-os.fsync = lambda _: None
-number = 0
-while True:
-    number += 1
-    case = folder / str(number)
-    shutil.copytree(folder / "before", case)
-    child = os.fork()
-    if child == 0:
-        left = number
-
-        def watch(frame, event, argument):
-            global left
-            if frame.f_code.co_filename not in watched:
-                return None
-            if event == "line":
-                left -= 1
-                if left == 0:
-                    os.kill(os.getpid(), signal.SIGKILL)
-            return watch
-
-        sys.settrace(watch)
-        swap.swap_in(case / "new.db", case / "live.db", label="restore")
-        os._exit(0)
-    _, status = os.waitpid(child, 0)
-    if status == 0:
-        break
-    assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL, status
-print(json.dumps(number))
-"""
-
-
-@pytest.fixture(params=["delete", "wal", "damaged"])
-def killed(request: pytest.FixtureRequest, tmp_path: Path) -> list[Path]:
-    """Folders in which a swap was killed, each before another line of the code."""
-    before = tmp_path / "before"
-    before.mkdir()
-    live = old_file(before, "delete" if request.param == "delete" else "wal")
-    if request.param == "damaged":
-        live.write_bytes(b"")
-    Files(before).with_statements("CREATE TABLE T (i INTEGER)", "INSERT INTO T VALUES (-1), (-2)", name="new.db")
-    done = subprocess.run(
-        [sys.executable, "-c", KILLING, str(tmp_path)], capture_output=True, text=True, check=False, timeout=120
-    )
-    assert done.returncode == 0, done.stderr
-    count = json.loads(done.stdout)
-    assert count > 60
-    return [tmp_path / str(number) for number in range(1, count)]
-
-
-@pytest.mark.usefixtures("_nobody_is_seen")
-def test_killed_before_any_line_either_file_is_whole_and_a_second_attempt_works(killed: list[Path]) -> None:
-    seen = set()
-    for case in killed:
-        live = case / "live.db"
-        is_damaged = (case.parent / "before" / "live.db").stat().st_size == 0
-        assert live.exists(), case
-        if not is_damaged or live.stat().st_size:
-            shutil.copytree(case, case.with_name(f"{case.name}-opened"))
-            found = rows(case.with_name(f"{case.name}-opened") / "live.db")
-            assert found in (OLD, NEW), case
-            seen.add(found == NEW)
-        logs = [path.read_bytes() for path in case.glob("*-wal")]
-        if is_damaged:
-            assert (case.parent / "before" / "live.db-wal").read_bytes() in logs, case
-        swapped = swap_in(case / "new.db", live, label="restore")
-        assert rows(live) == NEW, case
-        assert not [path for path in case.iterdir() if path.name.startswith(".")], case
-        kept = [path for path in case.glob("live.db.before-*") if not path.name.endswith(("-wal", "-shm", "-journal"))]
-        assert swapped.kept in kept
-        if not is_damaged:
-            assert any(rows(path) == OLD for path in kept), case
-            assert len(kept) <= 2, case
-    assert True in seen
 
 
 def test_a_folder_that_may_not_be_written_to_is_told(live: Path, new: Path, monkeypatch: pytest.MonkeyPatch) -> None:
