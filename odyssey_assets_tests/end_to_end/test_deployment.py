@@ -6,10 +6,9 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,8 +24,8 @@ from odyssey_assets_tests.conftest import fresh_database
 from odyssey_assets_tests.deployed import compose, health_command, service_command
 from odyssey_assets_tests.end_to_end.commands import surroundings
 from odyssey_assets_tests.statements import ask_postgres, ask_sqlite, run_sqlite
+from odyssey_assets_tests.waiting import wait_until
 
-PATIENCE_SECONDS = 120
 TABLES = frozenset({"Village"})
 """One will do, for a run of all of them leaves thousands of events."""
 
@@ -141,15 +140,6 @@ class Deployment:
 
     def is_in_step(self) -> bool:
         return ask_postgres(self.target_uri, ROWS_SQL) == ask_sqlite(self.source, ROWS_SQL)
-
-
-def wait_until(fact: Callable[[], bool], *processes: "subprocess.Popen[bytes]") -> None:
-    """Wait, as long as the processes run that it takes."""
-    ends_at = time.monotonic() + PATIENCE_SECONDS
-    while not fact():
-        assert [process.args for process in processes if process.poll() is not None] == []
-        assert time.monotonic() < ends_at, "it did not come about"
-        time.sleep(0.2)
 
 
 def listens(port: int) -> bool:

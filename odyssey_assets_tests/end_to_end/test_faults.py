@@ -29,7 +29,7 @@ from odyssey_assets_tests.statements import prisma_sql, run_postgres, run_sqlite
 from odyssey_assets_tests.sync.dual_run import DualRun
 from odyssey_assets_tests.sync.ordinary_role import as_role
 from odyssey_assets_tests.sync.requests import request_for
-from odyssey_assets_tests.sync.test_interruption import wait_until_alone
+from odyssey_assets_tests.waiting import wait_until_alone
 
 pytestmark = pytest.mark.slow
 

@@ -3,11 +3,8 @@
 import math
 import os
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,24 +12,16 @@ import dagster as dg
 import psycopg
 import pytest
 
-from odyssey_assets.configuration import (
-    ENV_DAGSTER_POSTGRES,
-    ENV_POSTGRES,
-    ENV_SQLITE,
-    ENV_STATE_DIR,
-    PROJECT_DIR,
-    Settings,
-    settings_from_environment,
-)
-from odyssey_assets.instance import ENV_DAGSTER_STORAGE, open_instance, prepare_instance
+from odyssey_assets.configuration import Settings
+from odyssey_assets.instance import open_instance, prepare_instance
 from odyssey_assets.resources import OdysseyEngine
-from odyssey_assets.sample.writer import write_sample
 from odyssey_assets.target.embedded import EmbeddedServer
-from odyssey_assets_tests.conftest import fresh_database
 from odyssey_assets_tests.end_to_end.daemon_workspace import TABLES
+from odyssey_assets_tests.end_to_end.daemons import daemon, instance_settings
 from odyssey_assets_tests.statements import ask_postgres, ask_sqlite, run_sqlite
+from odyssey_assets_tests.waiting import wait_until
 
-PATIENCE_SECONDS = 120
+WORKSPACE = "odyssey_assets_tests.end_to_end.daemon_workspace"
 ROWS_SQL = 'SELECT "id", "name" FROM "Village" ORDER BY "id"'
 LOCK_SQL = 'LOCK TABLE "Village" IN SHARE MODE'
 """Lets everybody read, and makes a sync wait in the middle of its own."""
@@ -41,18 +30,10 @@ ENDED = {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRun
 
 @pytest.fixture
 def settings(tmp_path: Path, server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
-    """A source, a target that was published from it, and an instance whose storage is PostgreSQL."""
-    with ExitStack() as stack:
-        target, storage = (stack.enter_context(fresh_database(server)) for _ in range(2))
-        for name in ("DAGSTER_HOME", ENV_DAGSTER_STORAGE):
-            monkeypatch.setenv(name, "")
-        monkeypatch.setenv(ENV_STATE_DIR, str(tmp_path / "state"))
-        monkeypatch.setenv(ENV_SQLITE, str(write_sample(tmp_path / "odyssey.db").path))
-        monkeypatch.setenv(ENV_POSTGRES, target)
-        monkeypatch.setenv(ENV_DAGSTER_POSTGRES, storage)
-        engine = OdysseyEngine()
-        assert engine.publish_and_verify("migrate", "first", TABLES, frozenset(), applies_changes=False).ok
-        yield settings_from_environment()
+    """An instance whose target was published once."""
+    with instance_settings(tmp_path, server, monkeypatch) as found:
+        assert OdysseyEngine().publish_and_verify("migrate", "first", TABLES, frozenset(), applies_changes=False).ok
+        yield found
 
 
 def configure(settings: Settings, *, queue_is_open: bool) -> None:
@@ -67,38 +48,6 @@ def configure(settings: Settings, *, queue_is_open: bool) -> None:
         assert ours in text
         text = text.replace(ours, theirs)
     path.write_text(text)
-
-
-@contextmanager
-def daemon(folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    """The real daemon in a process group of its own, which is killed at the end."""
-    command = [str(Path(sys.executable).parent / "dagster-daemon"), "run"]
-    with (
-        (folder / "daemon.log").open("a") as log,
-        subprocess.Popen(
-            [*command, "-m", "odyssey_assets_tests.end_to_end.daemon_workspace"],
-            cwd=PROJECT_DIR,
-            start_new_session=True,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        ) as process,
-    ):
-        try:
-            yield process
-        except BaseException:
-            sys.stderr.write((folder / "daemon.log").read_text()[-6000:])
-            raise
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-
-
-def wait_until(fact: Callable[[], bool]) -> None:
-    ends_at = time.monotonic() + PATIENCE_SECONDS
-    while not fact():
-        assert time.monotonic() < ends_at, "it did not come about"
-        time.sleep(0.2)
 
 
 def syncs(instance: dg.DagsterInstance) -> list[dg.RunRecord]:
@@ -129,20 +78,20 @@ def test_a_killed_daemon_loses_no_sync_and_doubles_none(settings: Settings, tmp_
     run_sqlite(source, """UPDATE "Village" SET "name" = 'renamed once'""")
     configure(settings, queue_is_open=False)
     with open_instance() as instance, closing(psycopg.connect(uri)) as holder:
-        with daemon(tmp_path):
+        with daemon(tmp_path, WORKSPACE):
             wait_until(lambda: statuses(instance) == [dg.DagsterRunStatus.QUEUED])
         (queued,) = syncs(instance)
 
         # Everything is killed while the sync is at work.
         holder.execute(LOCK_SQL)
         configure(settings, queue_is_open=True)
-        with daemon(tmp_path) as first:
+        with daemon(tmp_path, WORKSPACE) as first:
             wait_until(lambda: waits_for_a_lock(uri))
             assert syncs(instance)[0].dagster_run.run_id == queued.dagster_run.run_id
             assert statuses(instance)[0] is dg.DagsterRunStatus.STARTED
             os.killpg(first.pid, signal.SIGKILL)
             first.wait()
-        with daemon(tmp_path) as second:
+        with daemon(tmp_path, WORKSPACE) as second:
             holder.rollback()
             wait_until(lambda: statuses(instance)[0] in ENDED)
             assert statuses(instance)[0] is dg.DagsterRunStatus.FAILURE
@@ -156,7 +105,7 @@ def test_a_killed_daemon_loses_no_sync_and_doubles_none(settings: Settings, tmp_
             (at_work,) = (each for each in syncs(instance) if each.dagster_run.status is dg.DagsterRunStatus.STARTED)
             second.kill()
             second.wait()
-            with daemon(tmp_path):
+            with daemon(tmp_path, WORKSPACE):
                 holder.rollback()
                 wait_until(lambda: status_of(instance, at_work) in ENDED)
                 assert status_of(instance, at_work) is dg.DagsterRunStatus.SUCCESS

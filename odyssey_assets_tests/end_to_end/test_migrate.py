@@ -19,6 +19,7 @@ from odyssey_assets_tests.end_to_end.commands import ODYSSEY, run, surroundings
 from odyssey_assets_tests.oracle import catalog, differences, dump, facts_for
 from odyssey_assets_tests.statements import ask_postgres, prisma_sql, run_postgres
 from odyssey_assets_tests.sync.requests import request_for
+from odyssey_assets_tests.waiting import wait_until_alone
 
 MEBIBYTE = 1024 * 1024
 SOME = ("--tables", "Village,HRISSync")
@@ -104,20 +105,6 @@ def kill_when(command: list[str], environment: dict[str, str], cwd: Path, words:
                 break
         process.send_signal(signal.SIGKILL)
         assert process.wait(30) == -signal.SIGKILL, "".join(said)
-
-
-def wait_until_alone(uri: str) -> None:
-    """A server notices a lost client at its next word, so a killed run may linger for a moment."""
-    run_postgres(
-        uri,
-        """DO $$ BEGIN
-        FOR i IN 1..600 LOOP
-            PERFORM pg_stat_clear_snapshot();
-            EXIT WHEN NOT EXISTS (SELECT 1 FROM pg_stat_activity
-                WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend');
-            PERFORM pg_sleep(0.1);
-        END LOOP; END $$""",
-    )
 
 
 def test_a_killed_run_did_everything_or_nothing_and_the_next_one_works(

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from odyssey_assets_tests.end_to_end.commands import ODYSSEY, Ended, run, surrou
 from odyssey_assets_tests.oracle import differences
 from odyssey_assets_tests.sessions import watched_sessions
 from odyssey_assets_tests.statements import ask_postgres, run_postgres
+from odyssey_assets_tests.waiting import wait_until
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 GROUPS = (
@@ -37,7 +38,6 @@ GROUPS = (
 )
 TABLES = 37
 WINDOW = {"width": 1600, "height": 4000}
-START_SECONDS = 120
 WAIT_MILLISECONDS = 60_000
 EXPANSION_TRIES = 10
 EXPANSION_MILLISECONDS = 3_000
@@ -86,14 +86,6 @@ def started_ui(folder: Path) -> Iterator[Ui]:
             if process.poll() is None:
                 process.terminate()
             process.wait(30)
-
-
-def wait_until(is_so: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while not is_so():
-        assert process.poll() is None, "it ended by itself"
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
 
 
 @contextmanager

@@ -4,10 +4,8 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from odyssey_assets.progress import Phase
@@ -15,6 +13,7 @@ from odyssey_assets.sync.run import run
 from odyssey_assets_tests.oracle import differences, dump
 from odyssey_assets_tests.statements import prisma_sql, run_postgres
 from odyssey_assets_tests.sync.requests import request_for
+from odyssey_assets_tests.waiting import wait_until_alone
 
 PROGRAM = """
 import sys
@@ -28,7 +27,6 @@ folder, source, uri = sys.argv[1:]
 run(request_for(Path(folder), Path(source), uri), lambda progress: print(progress.phase, progress.table, flush=True))
 """
 TRIES = 5
-GONE_SECONDS = 30
 
 
 def killed(moment: int | Phase, folder: Path, source: Path, uri: str) -> list[str]:
@@ -44,16 +42,6 @@ def killed(moment: int | Phase, folder: Path, source: Path, uri: str) -> list[st
                 break
     assert process.returncode == -signal.SIGKILL
     return told
-
-
-def wait_until_alone(uri: str) -> None:
-    """Until the server has noticed that the killed process is gone."""
-    until = time.monotonic() + GONE_SECONDS
-    others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-    with psycopg.connect(uri, autocommit=True) as connection:
-        while connection.execute(others).fetchone() != (0,):
-            assert time.monotonic() < until
-            time.sleep(0.05)
 
 
 @pytest.mark.slow

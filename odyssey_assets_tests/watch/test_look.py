@@ -1,7 +1,6 @@
 """A look at real servers: each trouble is made for real and seen, and what a role may not see is never a pass."""
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,9 +17,9 @@ from odyssey_assets.watch.readings import Totals, since
 from odyssey_assets.watch.statements import SlowQueries, install, slow_queries
 from odyssey_assets.watch.telling import document, lines, sentence
 from odyssey_assets_tests.statements import ask_postgres, run_postgres
+from odyssey_assets_tests.waiting import wait_until_true
 
 NOTHING_SLOW = SlowQueries(())
-PATIENCE_SECONDS = 20.0
 
 
 @pytest.fixture
@@ -47,16 +46,10 @@ def verdict(watched: Watched, name: str) -> Verdict:
     return found
 
 
-def wait_until(uri: str, condition: str) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while ask_postgres(uri, condition) != [(True,)] and time.monotonic() < deadline:
-        time.sleep(0.05)
-
-
 def test_every_number_is_there_and_every_measure_judged(every_target: TargetUrl) -> None:
     install(every_target)
     # A commit is counted a moment after it was told.
-    wait_until(every_target.uri, "SELECT xact_commit > 0 FROM pg_stat_database WHERE datname = current_database()")
+    wait_until_true(every_target.uri, "SELECT xact_commit > 0 FROM pg_stat_database WHERE datname = current_database()")
     watched = look(every_target, None, thresholds({}))
     assert [each.measure for each in watched.verdicts] == list(MEASURES)
     reading = watched.reading
@@ -98,9 +91,9 @@ def test_dead_rows_are_seen(every_target: TargetUrl) -> None:
     # Counts travel at a session's end, up to PostgreSQL 14 by a process of their own; those of ANALYZE must come last.
     counted = "FROM pg_stat_all_tables WHERE relname = 'things'"
     run_postgres(every_target.uri, "DELETE FROM things WHERE id <= 10000")
-    wait_until(every_target.uri, f"SELECT n_tup_del = 10000 {counted}")
+    wait_until_true(every_target.uri, f"SELECT n_tup_del = 10000 {counted}")
     run_postgres(every_target.uri, "ANALYZE things")
-    wait_until(every_target.uri, f"SELECT analyze_count = 1 {counted}")
+    wait_until_true(every_target.uri, f"SELECT analyze_count = 1 {counted}")
     dead = verdict(look(every_target, None, thresholds({})), "dead_rows")
     assert dead.value == pytest.approx(50)
     assert (dead.passed, dead.detail) == (False, "10,000 in things")
