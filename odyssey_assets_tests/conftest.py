@@ -14,6 +14,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
 import psycopg2
 import pytest
 from hypothesis import settings
@@ -31,7 +32,16 @@ settings.register_profile("ci", derandomize=True, deadline=None)
 settings.register_profile("developer", deadline=None)
 settings.load_profile("ci" if os.environ.get("CI") else "developer")
 
-FAST_SETTINGS = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+FAST_SETTINGS = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+    "max_wal_size": "128MB",
+    "autovacuum_naptime": "5min",
+}
+
+_MEMORY_FOR_SERVERS = 8 * 2**30
+"""Two test processes with up to four servers each, of 300 MB at most, and as much again for the tests."""
 
 _SYSTEM_SERVERS = sorted(
     [
@@ -53,10 +63,22 @@ if not SUPPORTED:
     )
 
 
+def _folder_in_memory() -> Path | None:
+    """Where the system keeps files in memory, if there is plenty; the usual temporary folder is where None is given.
+
+    A database of the application's tables is made and dropped 2,000 times, with some 500 files each: 0.11 s in memory,
+    0.25 to 0.32 s on an ext4 disk, nearly all of the difference the kernel's processor time (measured).
+    """
+    folder = Path("/dev/shm")
+    if not os.access(folder, os.W_OK) or psutil.virtual_memory().available < _MEMORY_FOR_SERVERS:
+        return None
+    return folder if shutil.disk_usage(folder).free >= _MEMORY_FOR_SERVERS else None
+
+
 @contextmanager
 def open_folder() -> Iterator[Path]:
     """A temporary folder that other accounts can pass through, as the server's must; pytest's own are closed."""
-    folder = Path(tempfile.mkdtemp(prefix="odyssey-tests-"))
+    folder = Path(tempfile.mkdtemp(prefix="odyssey-tests-", dir=_folder_in_memory()))
     folder.chmod(0o711)
     try:
         yield folder

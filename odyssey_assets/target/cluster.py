@@ -90,10 +90,7 @@ def create_cluster(
 
     Raises UnreachableError with the tool's last lines.
     """
-    parent, prefix = cluster.data_dir.parent, f"{cluster.data_dir.name}.new-"
-    for leftover in parent.glob(f"{prefix}*"):
-        shutil.rmtree(leftover, ignore_errors=True)
-    work = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+    work = Path(tempfile.mkdtemp(prefix=_unfinished(cluster.data_dir), dir=cluster.data_dir.parent))
     try:
         password_file = work / "password"
         password_file.touch(mode=0o600)
@@ -123,6 +120,16 @@ def create_cluster(
         (work / "data").rename(cluster.data_dir)
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def remove_unfinished(data_dir: Path) -> None:
+    """Remove what attempts to make a data folder that were killed have left beside its place, passwords among it."""
+    for leftover in data_dir.parent.glob(f"{_unfinished(data_dir)}*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _unfinished(data_dir: Path) -> str:
+    return f"{data_dir.name}.new-"
 
 
 def start_cluster(cluster: Cluster, port: int, settings: Mapping[str, str]) -> bool:

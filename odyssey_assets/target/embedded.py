@@ -44,6 +44,7 @@ from odyssey_assets.target.cluster import (
     is_complete,
     is_served,
     not_started,
+    remove_unfinished,
     served_port,
     set_password,
     shorten_log,
@@ -88,6 +89,7 @@ def ensure_running(
         cluster = _located(state, bin_dir)
         _prepare(state, cluster)
         password = _password(state) or _new_password(state)
+        remove_unfinished(cluster.data_dir)
         if not is_complete(cluster.data_dir):
             create_cluster(cluster, password, is_durable=extra_settings.get("fsync") != "off")
             # The data folder now has an owner, which the account follows.

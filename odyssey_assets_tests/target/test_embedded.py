@@ -200,7 +200,21 @@ def test_a_first_start_killed_half_way_is_taken_up_again(state_dir: Path, delay_
     mark(ensure_running(state_dir, FAST_SETTINGS))
     stop(state_dir)
     assert has_mark(ensure_running(state_dir, FAST_SETTINGS))
-    assert [path for path in state_dir.iterdir() if ".new-" in path.name] == []
+    assert unfinished(state_dir) == []
+
+
+def test_what_a_killed_first_start_left_is_removed_by_the_next_start(state_dir: Path) -> None:
+    """Its tools may outlive it, and write on while the next one cleans up."""
+    ensure_running(state_dir, FAST_SETTINGS)
+    data_dir = ensure_running(state_dir).data_dir
+    (data_dir.parent / f"{data_dir.name}.new-abc").mkdir()
+    (data_dir.parent / f"{data_dir.name}.new-abc" / "password").write_text("secret")
+    ensure_running(state_dir)
+    assert unfinished(data_dir.parent) == []
+
+
+def unfinished(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if ".new-" in path.name]
 
 
 def test_a_folder_with_something_else_in_it_is_left_alone(state_dir: Path) -> None:
