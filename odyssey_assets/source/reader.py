@@ -21,7 +21,7 @@ from odyssey_assets.model.carried import CarriedTable
 from odyssey_assets.model.identifiers import quoted
 from odyssey_assets.model.kinds import CANONICAL_TYPE
 from odyssey_assets.source.snapshot import open_snapshot, read_only_uri
-from odyssey_assets.source.survey import LEGAL_CLASSES, USUAL_CLASS, ColumnSurvey, TableSurvey
+from odyssey_assets.source.survey import LEGAL_CLASSES, USUAL_CLASS, ColumnSurvey, TableSurvey, weigh_rows
 from odyssey_assets.source.values import MISFIT_PART, Misfit, convert_column
 
 BATCH_ROWS = 16_384
@@ -30,7 +30,6 @@ BATCH_ROWS = 16_384
 BATCH_BYTES = 32 * 2**20
 """About so much of text may be in one batch; Arrow's string arrays end at 2 GB."""
 _FEWEST_BATCH_ROWS = 16
-_ROWS_WEIGHED = 100
 
 ROWID = "#rowid"
 
@@ -69,7 +68,7 @@ def read_table(
     if only is not None:
         sql += f" WHERE rowid IN (SELECT value FROM json_each('{json.dumps(only.tolist())}'))"
     is_first = True
-    for raw in _raw_batches(snapshot, sql, _batch_rows(snapshot, table)):
+    for raw in _raw_batches(snapshot, sql, _batch_rows(snapshot, table, survey)):
         batch = raw.slice(1) if is_first else raw
         is_first = False
         if batch.num_rows:
@@ -94,24 +93,16 @@ def _unreadable(error: Exception) -> IntegrityError:
     )
 
 
-def _batch_rows(snapshot: Path, table: CarriedTable) -> int:
-    """Fewer rows a batch where rows are wide, judged by some of them from all over the table."""
-    sizes = " + ".join(f"coalesce(length(CAST({quoted(name)} AS BLOB)), 0)" for name in table.column_names)
-    name = quoted(table.name)
-    try:
-        return _rows_for_width(snapshot, name, sizes)
-    except sqlite3.DatabaseError as error:
-        raise _unreadable(error) from error
-
-
-def _rows_for_width(snapshot: Path, name: str, sizes: str) -> int:
-    with open_snapshot(snapshot) as connection:
-        (last,) = connection.execute(f"SELECT max(rowid) FROM {name}").fetchone()
-        places = list(range(1, (last or 0) + 1, max(1, (last or 0) // _ROWS_WEIGHED)))
-        (bytes_a_row,) = connection.execute(
-            f"SELECT avg({sizes}) FROM {name} WHERE rowid IN (SELECT value FROM json_each(?))", (json.dumps(places),)
-        ).fetchone()
-    return max(_FEWEST_BATCH_ROWS, min(BATCH_ROWS, int(BATCH_BYTES / max(bytes_a_row or 1, 1))))
+def _batch_rows(snapshot: Path, table: CarriedTable, survey: TableSurvey) -> int:
+    """Fewer rows a batch where rows are wide."""
+    row_bytes = survey.row_bytes
+    if row_bytes is None:
+        try:
+            with open_snapshot(snapshot) as connection:
+                row_bytes = weigh_rows(connection, table.name, table.column_names)
+        except sqlite3.DatabaseError as error:
+            raise _unreadable(error) from error
+    return max(_FEWEST_BATCH_ROWS, min(BATCH_ROWS, int(BATCH_BYTES / max(row_bytes, 1))))
 
 
 def _parts(column: ColumnSurvey) -> dict[str, str]:

@@ -15,6 +15,8 @@ from odyssey_assets.source.snapshot import open_snapshot
 _ROWS_LOOKED_AT = 200
 """Rows that say which classes to count; counting one class a column instead of two or three halves the pass."""
 
+_ROWS_WEIGHED = 100
+
 STORAGE_CLASSES = ("integer", "real", "text", "blob", "null")
 
 USUAL_CLASS: dict[Kind, str] = {
@@ -59,11 +61,12 @@ class ColumnSurvey:
 
 @dataclass(frozen=True)
 class TableSurvey:
-    """The facts of one table of a snapshot."""
+    """The facts of one table of a snapshot. ``row_bytes`` is about what a row takes; None where nobody looked."""
 
     table: str
     rows: int
     columns: dict[str, ColumnSurvey]
+    row_bytes: float | None = None
 
 
 def survey_table(snapshot: Path, table: str, kinds: dict[str, Kind]) -> TableSurvey:
@@ -85,11 +88,22 @@ def survey_table(snapshot: Path, table: str, kinds: dict[str, Kind]) -> TableSur
             sums = ", ".join(_count_sql(name, each) for name in unexpected for each in STORAGE_CLASSES)
             exact = iter(connection.execute(f"SELECT {sums} FROM {rows_sql}").fetchone())
             by_class |= {name: {each: next(exact) for each in STORAGE_CLASSES} for name in unexpected}
+        row_bytes = weigh_rows(connection, table, tuple(kinds)) if _has_rowid(connection, table) else None
     columns = {
         name: ColumnSurvey(name, kind, {each: count for each, count in by_class[name].items() if count})
         for name, kind in kinds.items()
     }
-    return TableSurvey(table, rows, columns)
+    return TableSurvey(table, rows, columns, row_bytes)
+
+
+def weigh_rows(connection: sqlite3.Connection, table: str, names: tuple[str, ...]) -> float:
+    """Bytes of the named columns in a row, on average over some rows from all over the table; 0 where it is empty."""
+    sizes = " + ".join(f"coalesce(length(CAST({quoted(name)} AS BLOB)), 0)" for name in names)
+    (row_bytes,) = connection.execute(
+        f"SELECT avg({sizes}) FROM {quoted(table)} WHERE rowid IN (SELECT value FROM json_each(?))",
+        (_places(connection, table, _ROWS_WEIGHED),),
+    ).fetchone()
+    return float(row_bytes or 0)
 
 
 def _expected_classes(connection: sqlite3.Connection, table: str, names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
@@ -97,22 +111,28 @@ def _expected_classes(connection: sqlite3.Connection, table: str, names: tuple[s
     notes = connection.execute('SELECT name, "notnull" FROM pragma_table_xinfo(?)', (table,))
     required = {name for name, is_required in notes if is_required}
     classes = ", ".join(f"typeof({quoted(name)})" for name in names)
-    (without_rowid,) = connection.execute(
-        "SELECT wr FROM pragma_table_list WHERE schema = 'main' AND name = ?", (table,)
-    ).fetchone()
-    if without_rowid:
-        rows = connection.execute(f"SELECT {classes} FROM {quoted(table)} LIMIT ?", (_ROWS_LOOKED_AT,)).fetchall()
-    else:
-        (last,) = connection.execute(f"SELECT max(rowid) FROM {quoted(table)}").fetchone()
-        places = list(range(1, (last or 0) + 1, max(1, (last or 0) // _ROWS_LOOKED_AT)))
+    if _has_rowid(connection, table):
         rows = connection.execute(
             f"SELECT {classes} FROM {quoted(table)} WHERE rowid IN (SELECT value FROM json_each(?))",
-            (json.dumps(places),),
+            (_places(connection, table, _ROWS_LOOKED_AT),),
         ).fetchall()
+    else:
+        rows = connection.execute(f"SELECT {classes} FROM {quoted(table)} LIMIT ?", (_ROWS_LOOKED_AT,)).fetchall()
     return {
         name: tuple(sorted({row[place] for row in rows} | ({"null"} if name not in required else set())))
         for place, name in enumerate(names)
     }
+
+
+def _has_rowid(connection: sqlite3.Connection, table: str) -> bool:
+    (without,) = connection.execute("SELECT wr FROM pragma_table_list(?) WHERE schema = 'main'", (table,)).fetchone()
+    return not without
+
+
+def _places(connection: sqlite3.Connection, table: str, number: int) -> str:
+    """Rowids from all over a table, as JSON; not each has its row."""
+    (last,) = connection.execute(f"SELECT max(rowid) FROM {quoted(table)}").fetchone()
+    return json.dumps(list(range(1, (last or 0) + 1, max(1, (last or 0) // number))))
 
 
 def _count_sql(column: str, storage_class: str) -> str:

@@ -38,23 +38,34 @@ def surroundings(state_dir: Path, more: Mapping[str, str] | None = None) -> dict
     return kept | {"ODYSSEY_STATE_DIR": str(state_dir)} | dict(more or {})
 
 
+_MEASURED = """
+import os, subprocess, sys
+told, user, command = int(sys.argv[1]), sys.argv[2], sys.argv[3:]
+other = {"user": int(user), "group": int(user), "extra_groups": []} if user else {}
+_, status, usage = os.wait4(subprocess.Popen(command, **other).pid, 0)
+os.write(told, f"{os.waitstatus_to_exitcode(status)} {usage.ru_maxrss}".encode())
+os._exit(0)
+"""
+"""Linux counts to a process what its parent held when it was begun, so the parent must be a small one."""
+
+
 def run(command: list[str], environment: Mapping[str, str], cwd: Path, user: int | None = None) -> Ended:
     """Run to the end, also as another user, and measure."""
     stdout, stderr = cwd / "stdout", cwd / "stderr"
-    with stdout.open("wb") as out, stderr.open("wb") as err:
-        process = subprocess.Popen(
-            command,
+    told, tells = os.pipe()
+    with stdout.open("wb") as out, stderr.open("wb") as err, os.fdopen(told) as answer:
+        subprocess.run(
+            [sys.executable, "-I", "-S", "-c", _MEASURED, str(tells), str(user or ""), *command],
+            check=True,
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=err,
             env=environment,
             cwd=cwd,
-            user=user,
-            group=user,
-            extra_groups=None if user is None else [],
+            pass_fds=[tells],
         )
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
+        os.close(tells)
+        status, peak = map(int, answer.read().split())
     # Linux counts in KiB, macOS in bytes.
     unit = 1 if sys.platform == "darwin" else 1024
-    return Ended(process.returncode, stdout.read_text(), stderr.read_text(), usage.ru_maxrss * unit)
+    return Ended(status, stdout.read_text(), stderr.read_text(), peak * unit)
