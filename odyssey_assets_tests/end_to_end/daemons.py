@@ -1,6 +1,6 @@
-"""The real daemon and the instance it serves, for tests that kill it.
+"""Processes that run until they are killed, the real daemon above all, and the instance it serves.
 
-Belongs here: starting and ending it. Does not belong here: what it is watched for.
+Belongs here: starting and ending them. Does not belong here: what they are watched for.
 """
 
 import os
@@ -46,28 +46,35 @@ def instance_settings(folder: Path, server: EmbeddedServer, monkeypatch: pytest.
 
 
 @contextmanager
-def daemon(
-    folder: Path, workspace: str, environment: Mapping[str, str] | None = None
-) -> Iterator["subprocess.Popen[bytes]"]:
-    """The daemon of a module's definitions; at the end it and its children are killed, as at a power cut."""
-    command = [str(Path(sys.executable).parent / "dagster-daemon"), "run", "-m", workspace]
+def running(command: list[str], log: Path, environment: Mapping[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
+    """In a process group of its own, which is killed at the end, as at a power cut."""
     with (
-        (folder / "daemon.log").open("a") as log,
+        log.open("a") as file,
         subprocess.Popen(
             command,
             cwd=PROJECT_DIR,
-            env={**os.environ, **(environment or {})},
+            env=environment,
             start_new_session=True,
             stdin=subprocess.DEVNULL,
-            stdout=log,
+            stdout=file,
             stderr=subprocess.STDOUT,
         ) as process,
     ):
         try:
             yield process
         except BaseException:
-            sys.stderr.write((folder / "daemon.log").read_text()[-_LOG_SHOWN:])
+            sys.stderr.write(f"{log.name}: {log.read_text()[-_LOG_SHOWN:]}\n")
             raise
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
+
+
+@contextmanager
+def daemon(
+    folder: Path, workspace: str, environment: Mapping[str, str] | None = None
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """The daemon of a module's definitions."""
+    command = [str(Path(sys.executable).parent / "dagster-daemon"), "run", "-m", workspace]
+    with running(command, folder / "daemon.log", {**os.environ, **(environment or {})}) as process:
+        yield process

@@ -2,12 +2,10 @@
 
 import os
 import shutil
-import signal
 import socket
-import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -31,6 +29,7 @@ from odyssey_assets.sample.writer import write_sample
 from odyssey_assets.target.embedded import EmbeddedServer
 from odyssey_assets_tests.conftest import fresh_database
 from odyssey_assets_tests.deployed import service_command
+from odyssey_assets_tests.end_to_end.daemons import running
 from odyssey_assets_tests.statements import ask_postgres, ask_sqlite, run_sqlite
 
 REDIS = shutil.which("redis-server")
@@ -44,38 +43,13 @@ pytestmark = [
 ]
 
 
-@contextmanager
-def running(command: list[str], log: Path, environment: dict[str, str] | None = None) -> Iterator[None]:
-    """In a process group of its own, which is killed at the end."""
-    with (
-        log.open("w") as file,
-        subprocess.Popen(
-            command,
-            cwd=PROJECT_DIR,
-            env={**os.environ, **(environment or {})},
-            start_new_session=True,
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-        ) as process,
-    ):
-        try:
-            yield
-        except BaseException:
-            sys.stderr.write(log.read_text()[-4000:])
-            raise
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-
-
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[str]:
     """A Redis of the test's own, which keeps nothing."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     command = [str(REDIS), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path)]
-    with running(command, tmp_path / "redis.log"):
+    with running(command, tmp_path / "redis.log", os.environ):
         yield f"redis://127.0.0.1:{port}/0"
 
 
@@ -120,7 +94,7 @@ def test_a_sync_is_done_by_a_celery_worker(source: Path, tmp_path: Path) -> None
     run_sqlite(source, """UPDATE "Village" SET "name" = 'renamed'""")
     command = service_command("worker")
     command[0] = sys.executable
-    with running(command, tmp_path / "worker.log", {ENV_STATE_DIR: str(tmp_path / "worker")}):
+    with running(command, tmp_path / "worker.log", {**os.environ, ENV_STATE_DIR: str(tmp_path / "worker")}):
         told = synced()
     assert ask_postgres(os.environ[ENV_POSTGRES], ROWS_SQL) == ask_sqlite(source, ROWS_SQL)
     assert "[CeleryExecutor] Executing steps odyssey_tables in celery worker" in told

@@ -9,7 +9,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from odyssey_assets.target.embedded import EmbeddedServer
 from odyssey_assets_tests.conftest import fresh_database
 from odyssey_assets_tests.deployed import compose, health_command, service_command
 from odyssey_assets_tests.end_to_end.commands import surroundings
+from odyssey_assets_tests.end_to_end.daemons import running
 from odyssey_assets_tests.statements import ask_postgres, ask_sqlite, run_sqlite
 from odyssey_assets_tests.waiting import wait_until
 
@@ -77,26 +78,9 @@ class Deployment:
     @contextmanager
     def started(self, service: str) -> Iterator["subprocess.Popen[bytes]"]:
         """In a process group of its own, which is killed at the end."""
-        with (
-            self.log(service).open("a") as log,
-            subprocess.Popen(
-                self.here(service_command(service)),
-                cwd=PROJECT_DIR,
-                env=self.environment(service),
-                start_new_session=True,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            ) as process,
-        ):
-            try:
-                yield process
-            except BaseException:
-                sys.stderr.write(f"{service}: {self.log(service).read_text()[-3000:]}\n")
-                raise
-            finally:
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
+        command = self.here(service_command(service))
+        with running(command, self.log(service), self.environment(service)) as process:
+            yield process
 
     def is_healthy(self, service: str) -> bool:
         """What compose asks, in the words of compose.yaml."""
