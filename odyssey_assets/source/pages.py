@@ -11,7 +11,7 @@ what the rows say, or deciding when this way is taken (``sync.delta``).
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +28,6 @@ _BYTES_AT_A_TIME = 8 * 2**20
 _TABLE_LEAF = 0x0D
 _FILE_HEADER_BYTES = 100
 _LEAF_HEADER_BYTES = 8
-_SCHEMA_COOKIE = slice(40, 44)
 
 
 @dataclass(frozen=True)
@@ -47,10 +46,10 @@ def changed_rows(old: Path, new: Path) -> PageChanges | None:
     None where this way cannot tell: the page size or the definition of a table changed, a snapshot is damaged, or this
     SQLite has no ``dbstat``.
     """
-    page_bytes = _page_bytes(_header(old))
-    if page_bytes != _page_bytes(_header(new)):
+    page_bytes = page_bytes_of(old)
+    if page_bytes != page_bytes_of(new):
         return None
-    pages = _different_pages(old, new, page_bytes)
+    pages = np.concatenate(list(different_pages(old, new, page_bytes)))
     if not pages.size:
         return PageChanges({})
     try:
@@ -87,55 +86,26 @@ def count_different(old: Path, new: Path, table: str, columns: Iterable[str], ro
     return int(count)
 
 
-def is_same_content(live: Path, snapshot: Path) -> bool:
-    """Whether two files are equal page by page, but for the counters SQLite keeps in the header of the first."""
-    if live.stat().st_size != snapshot.stat().st_size:
-        return False
-    page_bytes = _page_bytes(_header(live))
-    pages = _different_pages(live, snapshot, page_bytes)
-    if not pages.size:
-        return True
-    return pages.tolist() == [1] and _without_counters(live, page_bytes) == _without_counters(snapshot, page_bytes)
-
-
-def _without_counters(path: Path, page_bytes: int) -> bytes:
-    """The first page without journal mode, change counter, schema cookie and what follows them about.
-
-    The Online Backup API itself raises the cookie of the copy; a real change of the schema shows elsewhere as well.
-    """
+def page_bytes_of(path: Path) -> int:
+    """The page size of a file, whose header has no room for 65536 and says 1."""
     with path.open("rb") as file:
-        page = bytearray(file.read(page_bytes))
-    for counter in (slice(18, 20), slice(24, 28), _SCHEMA_COOKIE, slice(92, 100)):
-        page[counter] = bytes(counter.stop - counter.start)
-    return bytes(page)
-
-
-def _header(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(_FILE_HEADER_BYTES)
-
-
-def _page_bytes(header: bytes) -> int:
-    """The header has no room for 65536 and says 1."""
-    stored = int.from_bytes(header[16:18], "big")
+        stored = int.from_bytes(file.read(_FILE_HEADER_BYTES)[16:18], "big")
     return 65_536 if stored == 1 else stored
 
 
-def _different_pages(old: Path, new: Path, page_bytes: int) -> Rowids:
-    """Numbers, from 1, of pages that differ or that only one file has."""
+def different_pages(old: Path, new: Path, page_bytes: int) -> Iterator[Rowids]:
+    """Numbers, from 1, of pages that differ or that only one file has, in ascending order and by and by."""
     sizes = [path.stat().st_size // page_bytes for path in (old, new)]
     shared, longest = min(sizes), max(sizes)
     pages_at_a_time = max(1, _BYTES_AT_A_TIME // page_bytes)
-    found: list[Rowids] = []
     # Read, not mapped: mapped pages would count as this process's memory.
     with old.open("rb") as left, new.open("rb") as right:
         for first in range(0, shared, pages_at_a_time):
             pages = min(pages_at_a_time, shared - first)
             here, there = (np.fromfile(file, dtype=np.uint64, count=pages * page_bytes // 8) for file in (left, right))
             differs = (here != there).reshape(pages, -1).any(axis=1)
-            found.append(np.flatnonzero(differs).astype(np.int64) + first + 1)
-    found.append(np.arange(shared + 1, longest + 1, dtype=np.int64))
-    return np.concatenate(found)
+            yield np.flatnonzero(differs).astype(np.int64) + first + 1
+    yield np.arange(shared + 1, longest + 1, dtype=np.int64)
 
 
 @dataclass(frozen=True)

@@ -90,6 +90,7 @@ UPGRADES: tuple[tuple[str, ...], ...] = (
             PRIMARY KEY (cutover_id, step))
         """,
     ),
+    ("ALTER TABLE odyssey_sync.publication ADD COLUMN is_examined boolean",),
 )
 """Statements by version, oldest first; a version that was ever released is never edited, only followed by another."""
 

@@ -88,6 +88,9 @@ def page_changes(session: Session, entries: Iterable[LedgerEntry]) -> dict[str, 
     bytes_by_snapshot = {entry.snapshot_id: entry.snapshot_bytes for entry in entries}
     found: dict[str, PageChanges | None] = {}
     for identity, size_bytes in bytes_by_snapshot.items():
+        if identity == session.snapshot.id:
+            found[identity] = PageChanges({})
+            continue
         old = snapshot_path(session.request.snapshot_dir, identity)
         is_at_hand = old.exists() and old.stat().st_size == size_bytes
         found[identity] = changed_rows(old, session.snapshot.path) if is_at_hand else None

@@ -23,16 +23,22 @@ from odyssey_assets.target.url import TargetUrl
 
 @dataclass(frozen=True)
 class Publication:
-    """The last time anything was published into a schema. ``source_identity`` is Prisma's id of its first migration."""
+    """The last time anything was published into a schema.
+
+    ``source_identity`` is Prisma's id of its first migration; ``is_examined`` says that SQLite's own checks were asked
+    of the snapshot and had no objection.
+    """
 
     id: int
     snapshot_id: str
+    snapshot_sha256: str
     snapshot_bytes: int
     run_id: str
     published_at: str
     source_identity: str | None
     migrations: tuple[str, ...]
     source_rows: int
+    is_examined: bool
 
 
 @dataclass(frozen=True)
@@ -64,21 +70,24 @@ class LedgerEntry:
 
 def last_publication(connection: Connection, schema: str) -> Publication | None:
     """The newest entry of a schema, or None where nothing was ever published."""
-    if bookkeeping_version(connection) < _SINCE_VERSION:
+    version = bookkeeping_version(connection)
+    if version < _SINCE_VERSION:
         return None
-    rows = query(connection, _LAST_SQL, [schema])
+    rows = query(connection, _last_sql(version), [schema])
     if not rows:
         return None
     (row,) = rows
     return Publication(
         int(str(row["id"])),
         str(row["snapshot_id"]),
+        str(row["snapshot_sha256"]),
         int(str(row["snapshot_bytes"])),
         str(row["run_id"]),
         str(row["published_at"]),
         None if row["source_identity"] is None else str(row["source_identity"]),
         tuple(json.loads(str(row["migrations"]))),
         int(str(row["source_rows"])),
+        bool(row["is_examined"]),
     )
 
 
@@ -96,7 +105,7 @@ def published_tables(target: TargetUrl) -> dict[str, LedgerEntry]:
         return read_ledger(connection, target.schema)
 
 
-def write_publication(session: Session, entries: Iterable[LedgerEntry]) -> None:
+def write_publication(session: Session, entries: Iterable[LedgerEntry], *, is_examined: bool) -> None:
     """Add a publication with its tables. The ``publication`` and snapshot of the entries given do not count."""
     ensure_bookkeeping(session.connection)
     snapshot, source = session.snapshot, session.source
@@ -116,6 +125,7 @@ def write_publication(session: Session, entries: Iterable[LedgerEntry]) -> None:
             "source_version": pa.array([source.version], pa.int32()),
             "source_identity": pa.array([source.identity], pa.string()),
             "migrations": _json([json.dumps(source.migrations)]),
+            "is_examined": pa.array([is_examined]),
         },
     )
     listed = list(entries)
@@ -200,10 +210,15 @@ _FACTS_SINCE_VERSION = 3
 """The version that brought what is kept of the source beside its rows."""
 _METHOD_SINCE_VERSION = 4
 """The version that says how the target's digest was made; before it, not as it is today."""
+_EXAMINED_SINCE_VERSION = 6
+"""The version that says whether SQLite's own checks were asked of a snapshot."""
 
-_LAST_SQL = """
-SELECT p.id, p.snapshot_id, p.snapshot_bytes, p.run_id, p.published_at::text AS published_at, p.source_identity,
-       p.migrations::text AS migrations,
+
+def _last_sql(version: int) -> str:
+    is_examined = "p.is_examined" if version >= _EXAMINED_SINCE_VERSION else "false AS is_examined"
+    return f"""
+SELECT p.id, p.snapshot_id, p.snapshot_sha256, p.snapshot_bytes, p.run_id, p.published_at::text AS published_at,
+       p.source_identity, p.migrations::text AS migrations, {is_examined},
        coalesce((SELECT sum(t.source_rows) FROM odyssey_sync.published_table t WHERE t.publication_id = p.id), 0)
            ::bigint AS source_rows
 FROM odyssey_sync.publication p

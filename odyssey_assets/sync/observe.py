@@ -4,25 +4,21 @@ Belongs here: a version of each source table's content, and the proof that nothi
 Does not belong here: bringing anything in step.
 """
 
-import sqlite3
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from odyssey_assets.compare.pairing import pair
 from odyssey_assets.source.inspection import inspect_source
-from odyssey_assets.source.pages import is_same_content
-from odyssey_assets.source.snapshot import read_only_uri, require_sqlite_file, snapshot_path, take_snapshot
+from odyssey_assets.source.snapshot import require_sqlite_file, snapshot_path
+from odyssey_assets.source.unchanged import is_unchanged
 from odyssey_assets.sync.delta import page_changes, source_comparison
 from odyssey_assets.sync.ledger import LedgerEntry, last_publication, read_ledger
 from odyssey_assets.sync.outcome import Request
 from odyssey_assets.sync.session import Session
+from odyssey_assets.sync.source_snapshot import snapshot_to_read
 from odyssey_assets.target.catalog import read_catalog
 from odyssey_assets.target.connection import connect, server_version
 from odyssey_assets.target.digests import table_digest
-
-_PATIENCE_SECONDS = 1.0
-"""With a locked file; asking for a run costs less than waiting longer."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +39,8 @@ def observe_source(request: Request) -> tuple[SourceTableVersion, ...]:
     with connect(request.target, read_only=True) as connection:
         ledger = read_ledger(connection, request.target.schema)
         target = read_catalog(connection, request.target.schema)
-        published = {entry.snapshot_id for entry in ledger.values()}
-        snapshot = take_snapshot(request.sqlite_path, request.snapshot_dir, protected=published)
+        last = last_publication(connection, request.target.schema)
+        snapshot = snapshot_to_read(request, last, ledger.values()).snapshot
         source = inspect_source(snapshot.path)
         session = Session(request, connection, snapshot, source, lambda _: None)
         tables = pair(source, target, request.ignore_unknown).tables
@@ -72,7 +68,7 @@ def unchanged_since(request: Request) -> str | None:
         if last is None:
             return None
         snapshot = snapshot_path(request.snapshot_dir, last.snapshot_id)
-        if not snapshot.exists() or not _is_file_unchanged(request.sqlite_path, snapshot):
+        if not is_unchanged(request.sqlite_path, snapshot):
             return None
         ledger = read_ledger(connection, request.target.schema)
         version = server_version(connection)
@@ -94,22 +90,3 @@ def _is_untouched(entry: LedgerEntry, publication: int, version: int) -> bool:
 def _carried_tables(request: Request, snapshot: Path) -> frozenset[str]:
     """Those of the tables asked for that the source has."""
     return request.publish & inspect_source(snapshot).tables.keys()
-
-
-def _is_file_unchanged(live: Path, snapshot: Path) -> bool:
-    """Compare pages while a read transaction keeps writers of the main file out.
-
-    A file that is locked or cannot be read proves nothing; the run itself waits for it, or says what is wrong.
-    """
-    wal = live.with_name(f"{live.name}-wal")
-    try:
-        with closing(
-            sqlite3.connect(read_only_uri(live), uri=True, isolation_level=None, timeout=_PATIENCE_SECONDS)
-        ) as connection:
-            connection.execute("BEGIN")
-            connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-            if wal.exists() and wal.stat().st_size:
-                return False
-            return is_same_content(live, snapshot)
-    except sqlite3.DatabaseError:
-        return False

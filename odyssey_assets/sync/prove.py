@@ -41,11 +41,12 @@ def prove_table(
     phase: Phase,
     status: TableStatus,
     keep: Path | None = None,
+    source_digest: int | None = None,
 ) -> TableOutcome:
     """Read the target in full, compare it with ``rows``, those of the source that are carried, and judge.
 
     The status given stands if every check passes, else it is DIFFERS. ``keep`` is a file that every difference is kept
-    in, for applying.
+    in, for applying; ``source_digest`` is the rows' content digest where it is known already.
     """
     began = time.perf_counter()
     session.on_progress(Progress(phase, table.name, total_rows=survey.rows))
@@ -55,8 +56,10 @@ def prove_table(
         read_target(session.connection, session.schema, table),
         session.request.scratch_dir,
         keep=keep,
-        with_digest=True,
+        with_digest=source_digest is None,
     )
+    if source_digest is not None:
+        comparison = replace(comparison, source_digest=source_digest)
     carried = carried_row_count(session, table, survey)
     outcome = judge(session, catalog, table, comparison, carried, status=status)
     return replace(outcome, seconds=time.perf_counter() - began)

@@ -29,29 +29,37 @@ from odyssey_assets.target.digests import TargetDigest
 class Published:
     """``in_the_way`` are tables that hold other rows and may not be changed by this run.
 
-    ``digests`` are those of the target that are known already; ``objections`` say why rows are held back.
+    ``digests`` are those of the target that are known already; ``objections`` say why rows are held back;
+    ``is_examined`` that SQLite's own checks were asked of the snapshot.
     """
 
     outcomes: Mapping[str, TableOutcome]
     in_the_way: Mapping[str, TableOutcome]
     objections: tuple[Objection, ...]
     digests: Mapping[str, TargetDigest]
+    is_examined: bool
 
 
 def publish_tables(session: Session, catalog: TargetCatalog, tables: tuple[CarriedTable, ...]) -> Published:
     """Load tables that are empty; others must be equal already, or nothing is done."""
     examined = survey_and_examine(session, catalog, tables)
-    session = examined.session
+    session, is_examined = examined.session, bool(examined.surveys)
     empty = tuple(table for table in tables if not has_rows(session, table))
     filled = tuple(table for table in tables if table not in empty)
     settled = compare_tables(session, catalog, filled, examined.surveys, TableStatus.UNCHANGED)
     in_the_way = {name: outcome for name, outcome in settled.items() if failed_checks(outcome)}
     if in_the_way:
         waiting = {table.name: TableOutcome(table.name, TableStatus.FAILED, carried=table) for table in empty}
-        return Published(check_tampering(session, settled) | waiting, in_the_way, examined.objections, {})
+        return Published(
+            check_tampering(session, catalog, settled) | waiting,
+            in_the_way,
+            examined.objections,
+            {},
+            is_examined=is_examined,
+        )
     loaded = _load_and_prove(examined, catalog, empty)
-    outcomes = check_tampering(session, settled | loaded, loaded=frozenset(loaded))
-    return Published(outcomes, {}, examined.objections, {})
+    outcomes = check_tampering(session, catalog, settled | loaded, loaded=frozenset(loaded))
+    return Published(outcomes, {}, examined.objections, {}, is_examined=is_examined)
 
 
 def compare_tables(
@@ -60,12 +68,21 @@ def compare_tables(
     tables: tuple[CarriedTable, ...],
     surveys: Mapping[str, TableSurvey],
     status: TableStatus,
+    source_digests: Mapping[str, int | None] | None = None,
 ) -> dict[str, TableOutcome]:
-    """Compare and judge tables as they are."""
+    """Compare and judge tables as they are. ``source_digests`` are those of their rows that are known already."""
+    known = source_digests or {}
     with session.phase(Phase.COMPARE), carried_rows_of(session, tables, surveys) as streams:
         return {
             table.name: prove_table(
-                session, catalog, table, surveys[table.name], rows, phase=Phase.COMPARE, status=status
+                session,
+                catalog,
+                table,
+                surveys[table.name],
+                rows,
+                phase=Phase.COMPARE,
+                status=status,
+                source_digest=known.get(table.name),
             )
             for table, rows in zip(tables, streams, strict=True)
         }

@@ -23,6 +23,7 @@ def record(session: Session, published: Published) -> None:
             _entry(session, outcome, published.digests.get(name), version)
             for name, outcome in published.outcomes.items()
         ],
+        is_examined=published.is_examined,
     )
 
 

@@ -70,7 +70,7 @@ def resync_tables(session: Session, catalog: TargetCatalog, tables: tuple[Carrie
         name: replace(outcome, checks=(*outcome.checks, check_of(tampering[name])))
         for name, outcome in outcomes.items()
     }
-    return Published(checked, {}, resync.objections, digests)
+    return Published(checked, {}, resync.objections, digests, is_examined=bool(resync.surveys))
 
 
 def _find_differences(

@@ -15,7 +15,7 @@ from odyssey_assets.model.schema import tables_in_order
 from odyssey_assets.progress import OnProgress, Phase, Progress
 from odyssey_assets.scratch import remove_leftovers
 from odyssey_assets.source.inspection import SourceCatalog, count_rows, inspect_source
-from odyssey_assets.source.snapshot import Snapshot, take_snapshot
+from odyssey_assets.source.snapshot import Snapshot
 from odyssey_assets.source.soundness import require_sound
 from odyssey_assets.sync.guards import hold_sync_lock, refuse_after_switch, refuse_other_source
 from odyssey_assets.sync.ledger import Publication, last_publication, read_ledger
@@ -26,6 +26,7 @@ from odyssey_assets.sync.quarantine import holds_rows
 from odyssey_assets.sync.record import record
 from odyssey_assets.sync.resync import resync_tables
 from odyssey_assets.sync.session import Session, timed
+from odyssey_assets.sync.source_snapshot import new_snapshot, snapshot_to_read
 from odyssey_assets.sync.verdict import problem_of, require_account
 from odyssey_assets.sync.verify import verify_tables
 from odyssey_assets.target.catalog import TargetCatalog
@@ -68,18 +69,23 @@ def _run(request: Request, on_progress: OnProgress) -> Outcome:
             hold_sync_lock(connection, request.target.schema)
         refuse_after_switch(connection, request.target.schema, is_writing=is_writing)
         last = last_publication(connection, request.target.schema)
-        published = {entry.snapshot_id for entry in read_ledger(connection, request.target.schema).values()}
+        ledger = read_ledger(connection, request.target.schema).values()
         on_progress(Progress(Phase.SNAPSHOT))
         with timed(seconds, Phase.SNAPSHOT):
-            snapshot = request.snapshot or take_snapshot(request.sqlite_path, request.snapshot_dir, protected=published)
+            chosen = new_snapshot(request, ledger) if is_writing else snapshot_to_read(request, last, ledger)
+            snapshot = chosen.snapshot
             source = _inspect(snapshot, last)
-        if last is not None and not request.accepts_new_source:
+        if last is not None and snapshot.id != last.snapshot_id and not request.accepts_new_source:
             refuse_other_source(source, count_rows(snapshot.path, source), last)
-        session = Session(request, connection, snapshot, source, on_progress, seconds)
+        session = Session(request, connection, snapshot, source, on_progress, seconds, kept=chosen.published)
         catalog = prepare_target(session)
         pairing = pair_or_refuse(session, catalog)
         keep_heap_order(connection)
-        outcome = (_publish if is_writing else _verify)(session, catalog, pairing)
+        is_sound = last is not None and last.is_examined and snapshot.id == last.snapshot_id
+        if is_writing:
+            outcome = _publish(session, catalog, pairing)
+        else:
+            outcome = _verify(session, catalog, pairing, is_sound=is_sound)
         if is_writing and outcome.ok:
             with session.phase(Phase.COMMIT):
                 commit(connection)
@@ -111,11 +117,11 @@ def _publish(session: Session, catalog: TargetCatalog, pairing: Pairing) -> Outc
     return outcome
 
 
-def _verify(session: Session, catalog: TargetCatalog, pairing: Pairing) -> Outcome:
-    """Verify without changing anything."""
+def _verify(session: Session, catalog: TargetCatalog, pairing: Pairing, *, is_sound: bool) -> Outcome:
+    """Verify without changing anything. ``is_sound`` says that SQLite's own checks were asked of the snapshot."""
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="soundness") as side:
         soundness = None
-        if not holds_rows(session.connection, session.schema):
+        if not is_sound and not holds_rows(session.connection, session.schema):
             soundness = side.submit(require_sound, session.snapshot.path)
         verified = verify_tables(session, catalog, _chosen(pairing, session.request.verify))
         if soundness is not None:

@@ -23,7 +23,8 @@ class Session:
     """One run in progress.
 
     ``seconds`` fills up by phase; ``held_back`` are rows, by table, that are not carried; ``source_facts`` are those of
-    the snapshot by table, known before a table is judged.
+    the snapshot by table, known before a table is judged. ``kept`` is the snapshot last published, as it is on disk
+    now, where that was looked at to choose ``snapshot``.
     """
 
     request: Request
@@ -34,6 +35,7 @@ class Session:
     seconds: dict[str, float] = field(default_factory=dict)
     held_back: Mapping[str, Rowids] = field(default_factory=dict)
     source_facts: Mapping[str, SourceFacts] = field(default_factory=dict)
+    kept: Snapshot | None = None
 
     @property
     def schema(self) -> str:

@@ -21,12 +21,14 @@ from odyssey_assets.progress import Phase
 from odyssey_assets.source.inspection import inspect_source
 from odyssey_assets.source.pages import count_different
 from odyssey_assets.source.snapshot import Snapshot, kept_snapshot, snapshot_path
+from odyssey_assets.source.survey import TableSurvey
 from odyssey_assets.sync.delta import page_changes, source_comparison
 from odyssey_assets.sync.examine import survey_tables
 from odyssey_assets.sync.ledger import LedgerEntry, read_ledger
 from odyssey_assets.sync.outcome import TableOutcome, TableStatus
 from odyssey_assets.sync.prove import judge
 from odyssey_assets.sync.publish import compare_tables
+from odyssey_assets.sync.published_survey import published_survey
 from odyssey_assets.sync.quarantine import rows_still_there
 from odyssey_assets.sync.session import Session
 from odyssey_assets.sync.source_facts import ChangesSince, facts_since
@@ -63,7 +65,7 @@ def verify_tables(
     for identity, members in groups.items():
         published = None if identity is None else snapshots[identity]
         outcomes |= _by_snapshot(session, catalog, tuple(members), published, ledger)
-    return check_tampering(session, _with_lag(session, tables, outcomes, ledger, changes_since))
+    return check_tampering(session, catalog, _with_lag(session, tables, outcomes, ledger, changes_since))
 
 
 def _kept_snapshots(session: Session, entries: Iterable[LedgerEntry]) -> dict[str, Snapshot | None]:
@@ -71,7 +73,8 @@ def _kept_snapshots(session: Session, entries: Iterable[LedgerEntry]) -> dict[st
     sha256_by_snapshot = {entry.snapshot_id: entry.snapshot_sha256 for entry in entries}
     found: dict[str, Snapshot | None] = {}
     for identity, sha256 in sha256_by_snapshot.items():
-        kept = kept_snapshot(session.request.snapshot_dir, identity)
+        is_known = session.kept is not None and session.kept.id == identity
+        kept = session.kept if is_known else kept_snapshot(session.request.snapshot_dir, identity)
         found[identity] = kept if kept is not None and kept.sha256 == sha256 else None
     return found
 
@@ -87,13 +90,15 @@ def _by_snapshot(
 
     The rows left out on both sides are those in quarantine, and never any that turned bad since.
     """
-    if published is not None:
-        session = replace(session, snapshot=published, source=inspect_source(published.path))
-    surveys = survey_tables(session, tables)
-    session = replace(session, held_back=_held_back(session, tables, None if published is None else ledger))
-    outcomes = compare_tables(session, catalog, tables, surveys, TableStatus.VERIFIED)
     if published is None:
-        return outcomes
+        surveys = survey_tables(session, tables)
+        session = replace(session, held_back=_held_back(session, tables, None))
+        return compare_tables(session, catalog, tables, surveys, TableStatus.VERIFIED)
+    session = replace(session, snapshot=published, source=inspect_source(published.path))
+    surveys = _published_surveys(session, tables, ledger)
+    session = replace(session, held_back=_held_back(session, tables, ledger))
+    digests = {table.name: ledger[table.name].source_digest for table in tables}
+    outcomes = compare_tables(session, catalog, tables, surveys, TableStatus.VERIFIED, digests)
     return {
         name: replace(
             outcome,
@@ -106,6 +111,15 @@ def _by_snapshot(
         )
         for name, outcome in outcomes.items()
     }
+
+
+def _published_surveys(
+    session: Session, tables: tuple[CarriedTable, ...], ledger: Mapping[str, LedgerEntry]
+) -> dict[str, TableSurvey]:
+    """From the ledger where it tells, else counted."""
+    told = {table.name: published_survey(table, ledger[table.name]) for table in tables}
+    counted = survey_tables(session, tuple(table for table in tables if told[table.name] is None))
+    return counted | {name: survey for name, survey in told.items() if survey is not None}
 
 
 def _held_back(
@@ -171,11 +185,15 @@ def _with_lag(
 
 def _rows_behind(session: Session, table: CarriedTable, entry: LedgerEntry, changes_since: ChangesSince) -> int | None:
     """Rows the source moved on; those that cannot be carried are counted by their bytes."""
-    lag = source_comparison(session, table, entry, changes_since, keep=None)
     changes = changes_since[entry.snapshot_id]
-    if lag is not None or changes is None or not session.source.tables[table.name].has_rowid:
-        return None if lag is None else lag.different_rows
+    if changes is None or not session.source.tables[table.name].has_rowid:
+        return None
     rowids = changes.rowids_by_table.get(table.name)
+    if rowids is None:
+        return 0
+    lag = source_comparison(session, table, entry, changes_since, keep=None)
+    if lag is not None:
+        return lag.different_rows
     old = snapshot_path(session.request.snapshot_dir, entry.snapshot_id)
     columns = session.source.tables[table.name].column_names
-    return 0 if rowids is None else count_different(old, session.snapshot.path, table.name, columns, rowids)
+    return count_different(old, session.snapshot.path, table.name, columns, rowids)

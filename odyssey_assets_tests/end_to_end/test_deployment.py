@@ -109,7 +109,13 @@ class Deployment:
             "jobName": "sync",
             "assetSelection": [{"path": [table]} for table in TABLES],
         }
-        answer = self.ask(LAUNCH, execution={"selector": selector, "runConfigData": {}})["launchRun"]
+        try:
+            answer = self.ask(LAUNCH, execution={"selector": selector, "runConfigData": {}})["launchRun"]
+        except urllib.error.HTTPError as error:
+            if error.code != 500:
+                raise
+            # While the UI takes notice of a new code server.
+            return None
         return answer["run"]["runId"] if answer["__typename"] == "LaunchRunSuccess" else None
 
     def status(self, run_id: str) -> str:

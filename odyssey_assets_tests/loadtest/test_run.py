@@ -61,7 +61,9 @@ def test_everything_is_timed_and_no_row_is_changed(
     test = load_test(published, SHORT)
     assert [each.name for each in test.alone.times] == EVERYTHING
     assert all(each.transactions > 0 and each.errors == 0 for each in test.alone.times)
-    assert all(0 < each.p50 <= each.p95 <= each.p99 for each in test.alone.times)  # type: ignore[operator]
+    # Of a transaction that is begun and done within one round of its loop pgbench says 0.
+    assert all(0 <= each.p50 <= each.p95 <= each.p99 for each in test.alone.times)  # type: ignore[operator]
+    assert any(each.p99 for each in test.alone.times)
     assert test.ok
     assert test.alone.said == ()
     assert dump(published.uri) == before

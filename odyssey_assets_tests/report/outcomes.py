@@ -21,7 +21,9 @@ BEGAN = datetime(2026, 12, 31, 23, 59, 57, tzinfo=UTC)
 TAKEN = datetime(2026, 12, 31, 23, 59, 58, 123456, tzinfo=UTC)
 SNAPSHOT = Snapshot("20261231T235958123456Z-abcdef", Path("folder/snapshot.db"), "ab" * 32, TAKEN, 4096)
 CHANGED = Difference(DifferenceKind.CHANGED, {"id": "v1"}, "weight", 1.0, 2.0)
-PUBLICATION = Publication(7, SNAPSHOT.id, 4096, RUN_ID, "2027-01-01 00:00:00+00", "identity", (), 7)
+PUBLICATION = Publication(
+    7, SNAPSHOT.id, SNAPSHOT.sha256, 4096, RUN_ID, "2027-01-01 00:00:00+00", "identity", (), 7, True
+)
 
 
 def check(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from odyssey_assets.source.pages import changed_rows, is_same_content
+from odyssey_assets.source.pages import changed_rows
 from odyssey_assets.source.snapshot import Snapshot, take_snapshot
 
 ROWS = 400
@@ -156,15 +156,3 @@ def test_a_damaged_snapshot_is_not_compared(tmp_path: Path, live: sqlite3.Connec
     damaged[100:4096] = bytes(3996)
     old.path.write_bytes(damaged)
     assert changed_rows(old.path, snapshot(tmp_path).path) is None
-
-
-def test_the_live_file_is_the_same_until_something_is_written(tmp_path: Path, live: sqlite3.Connection) -> None:
-    kept = snapshot(tmp_path)
-    assert is_same_content(tmp_path / "odyssey.db", kept.path)
-    live.execute("""UPDATE "Small" SET "text" = 'z' WHERE rowid = 1""")
-    assert not is_same_content(tmp_path / "odyssey.db", kept.path)
-    live.execute("""UPDATE "Small" SET "text" = 'y' WHERE rowid = 1""")
-    # Only the counters in the header have moved.
-    assert is_same_content(tmp_path / "odyssey.db", kept.path)
-    live.execute('CREATE TABLE "Later" ("id" TEXT)')
-    assert not is_same_content(tmp_path / "odyssey.db", kept.path)
