@@ -5,11 +5,14 @@ Being a sum, it follows a change without reading the rest: take the old rows' pa
 Belongs here: digests of comparable batches. Does not belong here: PostgreSQL's own digest (``target.digests``).
 """
 
+from collections.abc import Iterator
 from functools import cache
 
 import duckdb
 import pyarrow as pa
 
+from odyssey_assets.compare.rows import comparable
+from odyssey_assets.model.carried import CarriedTable
 from odyssey_assets.model.identifiers import quoted
 
 ALGORITHM = f"duckdb-{duckdb.__version__}"
@@ -50,6 +53,29 @@ class ContentDigest:
     def _digest(self) -> None:
         self._total += _sum_of_hashes(pa.Table.from_batches(self._waiting))
         self._waiting, self._waiting_bytes = [], 0
+
+
+class DigestedRows:
+    """The rows of one table, in canonical form, that are digested while they pass by; or not, where it is known."""
+
+    def __init__(self, table: CarriedTable, batches: Iterator[pa.RecordBatch], known: int | None = None) -> None:
+        self._table = table
+        self._batches = batches
+        self._total = known
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        if self._total is not None:
+            yield from self._batches
+            return
+        digest = ContentDigest()
+        for batch in self._batches:
+            digest.add(comparable(self._table, batch))
+            yield batch
+        self._total = digest.total
+
+    def digest(self) -> int | None:
+        """The digest of all rows; None until the last has passed."""
+        return self._total
 
 
 def _sum_of_hashes(rows: pa.Table) -> int:

@@ -11,7 +11,6 @@ from pathlib import Path
 import pyarrow as pa
 
 from odyssey_assets.compare.differences import Comparison
-from odyssey_assets.compare.digest import ContentDigest
 from odyssey_assets.compare.keyed import compare_by_key
 from odyssey_assets.model.carried import CarriedTable
 from odyssey_assets.model.json_documents import canonical_document
@@ -29,14 +28,12 @@ def compare_rows(
     *,
     listed: int = LISTED_DIFFERENCES,
     keep: Path | None = None,
-    with_digest: bool = False,
 ) -> Comparison:
     """Compare two sides of ``table`` whatever their order. ``scratch`` takes what does not fit in memory.
 
-    ``keep`` is a file to be written with every difference, both sides of it, where there is any; ``with_digest`` asks
-    for the source's content digest too.
+    ``keep`` is a file to be written with every difference, both sides of it, where there is any.
     """
-    left, right = _Side(table, source, ContentDigest() if with_digest else None), _Side(table, target)
+    left, right = _Side(table, source), _Side(table, target)
     while (pair := _next_pair(left, right)) is not None:
         if not pair[0].equals(pair[1]):
             left.push_back(pair[0])
@@ -54,7 +51,6 @@ def compare_rows(
         extra_rows=found.extra_rows,
         changed_rows=found.changed_rows,
         listed=found.listed,
-        source_digest=None if left.digest is None else left.digest.total,
     )
 
 
@@ -64,7 +60,6 @@ class _Side:
 
     table: CarriedTable
     batches: Iterator[pa.RecordBatch]
-    digest: ContentDigest | None = None
     pending: pa.RecordBatch | None = None
     rows: int = 0
     nulls: dict[str, int] = field(default_factory=dict)
@@ -82,8 +77,6 @@ class _Side:
             for name, array in zip(self.table.column_names, batch.columns, strict=True):
                 self.nulls[name] += array.null_count
             self.pending = comparable(self.table, batch)
-            if self.digest is not None:
-                self.digest.add(self.pending)
         return True
 
     def take(self, rows: int) -> pa.RecordBatch:

@@ -12,7 +12,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from odyssey_assets.carry_back.agreement import agree
 from odyssey_assets.carry_back.request import CarriedBack, CarryBackRequest
 from odyssey_assets.carry_back.run import carry_back
 from odyssey_assets.compare.differences import Comparison
+from odyssey_assets.compare.digest import DigestedRows
 from odyssey_assets.compare.rows import compare_rows
 from odyssey_assets.cutover import store
 from odyssey_assets.cutover.certificate import certificate_path, read_certificate
@@ -169,14 +170,15 @@ def _compare(
 ) -> Comparison:
     survey = survey_table(snapshot, table.name, table.kinds)
     on_progress(Progress(Phase.COMPARE, table.name, total_rows=survey.rows))
-    with prefetched(rows_not_held(snapshot, table, survey, None)) as ahead:
-        return compare_rows(
+    rows = DigestedRows(table, rows_not_held(snapshot, table, survey, None))
+    with prefetched(iter(rows)) as ahead:
+        comparison = compare_rows(
             table,
             counted(ahead, Phase.COMPARE, table.name, on_progress),
             read_target(locked.connection, locked.catalog.schema, table),
             scratch,
-            with_digest=True,
         )
+    return replace(comparison, source_digest=rows.digest())
 
 
 def _require_equal(request: RollbackRequest, cutover: Cutover, compared: list[Comparison]) -> None:

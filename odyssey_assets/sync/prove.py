@@ -4,11 +4,9 @@ Belongs here: bringing the two readers, the comparison and the checks together. 
 """
 
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import pyarrow as pa
 from sqlalchemy import Table
 
 from odyssey_assets.compare.checks import check_schema, check_source, check_table
@@ -17,16 +15,14 @@ from odyssey_assets.compare.rows import compare_rows
 from odyssey_assets.findings import Finding, Severity
 from odyssey_assets.model.carried import CarriedTable
 from odyssey_assets.model.columns import metadata
-from odyssey_assets.model.identifiers import quoted
 from odyssey_assets.model.schema import NEWEST_VERSION, enums_of, parents_of, schema_of_version
 from odyssey_assets.preflight.parity import parity_findings
 from odyssey_assets.progress import Phase, Progress, counted
 from odyssey_assets.source.survey import TableSurvey
 from odyssey_assets.sync.outcome import TableOutcome, TableStatus
-from odyssey_assets.sync.rows import carried_row_count
+from odyssey_assets.sync.rows import RowsAhead, carried_row_count
 from odyssey_assets.sync.session import Session
 from odyssey_assets.target.catalog import TargetCatalog
-from odyssey_assets.target.connection import query
 from odyssey_assets.target.foreign_keys import foreign_key_facts
 from odyssey_assets.target.reader import read_table as read_target
 
@@ -36,30 +32,27 @@ def prove_table(
     catalog: TargetCatalog,
     table: CarriedTable,
     survey: TableSurvey,
-    rows: Iterator[pa.RecordBatch],
+    rows: RowsAhead,
     *,
     phase: Phase,
     status: TableStatus,
     keep: Path | None = None,
-    source_digest: int | None = None,
 ) -> TableOutcome:
     """Read the target in full, compare it with ``rows``, those of the source that are carried, and judge.
 
     The status given stands if every check passes, else it is DIFFERS. ``keep`` is a file that every difference is kept
-    in, for applying; ``source_digest`` is the rows' content digest where it is known already.
+    in, for applying.
     """
     began = time.perf_counter()
     session.on_progress(Progress(phase, table.name, total_rows=survey.rows))
     comparison = compare_rows(
         table,
-        counted(rows, phase, table.name, session.on_progress),
+        counted(rows.batches, phase, table.name, session.on_progress),
         read_target(session.connection, session.schema, table),
         session.request.scratch_dir,
         keep=keep,
-        with_digest=source_digest is None,
     )
-    if source_digest is not None:
-        comparison = replace(comparison, source_digest=source_digest)
+    comparison = replace(comparison, source_digest=rows.digest())
     carried = carried_row_count(session, table, survey)
     outcome = judge(session, catalog, table, comparison, carried, status=status)
     return replace(outcome, seconds=time.perf_counter() - began)
@@ -97,7 +90,6 @@ def judge(
         changed_rows=comparison.changed_rows,
         quarantined=held_rows,
         checks=checks,
-        bytes=table_bytes(session, table.name),
         carried=table,
         comparison=comparison,
         source_facts=source_facts,
@@ -121,10 +113,3 @@ def _parity(session: Session, catalog: TargetCatalog, table: str) -> tuple[Findi
 def _declared(session: Session, table: str) -> Table:
     """The table as the source's version has it; a file between two versions may hold one that only newer ones have."""
     return schema_of_version(session.source.version).tables.get(table, metadata.tables[table])
-
-
-def table_bytes(session: Session, table: str) -> int:
-    """Size of a table in PostgreSQL with its indexes and its TOAST."""
-    name = f"{quoted(session.schema)}.{quoted(table)}"
-    (row,) = query(session.connection, "SELECT pg_total_relation_size($1::regclass) AS bytes", [name])
-    return int(str(row["bytes"]))

@@ -71,18 +71,11 @@ def compare_tables(
     source_digests: Mapping[str, int | None] | None = None,
 ) -> dict[str, TableOutcome]:
     """Compare and judge tables as they are. ``source_digests`` are those of their rows that are known already."""
-    known = source_digests or {}
-    with session.phase(Phase.COMPARE), carried_rows_of(session, tables, surveys) as streams:
+    ahead = carried_rows_of(session, surveys, to_prove=tables, known_digests=source_digests)
+    with session.phase(Phase.COMPARE), ahead as streams:
         return {
             table.name: prove_table(
-                session,
-                catalog,
-                table,
-                surveys[table.name],
-                rows,
-                phase=Phase.COMPARE,
-                status=status,
-                source_digest=known.get(table.name),
+                session, catalog, table, surveys[table.name], rows, phase=Phase.COMPARE, status=status
             )
             for table, rows in zip(tables, streams, strict=True)
         }
@@ -101,9 +94,9 @@ def _load_and_prove(
     session, surveys = examined.session, examined.surveys
     outcomes = {}
     # Every table is read twice; the second time, for the proof, begins while the server still builds the last keys.
-    with carried_rows_of(session, (*tables, *tables), surveys) as streams:
+    with carried_rows_of(session, surveys, to_load=tables, to_prove=tables) as streams:
         with session.phase(Phase.LOAD):
-            written = load_empty_tables(session, catalog, tables, surveys, streams)
+            written = load_empty_tables(session, catalog, tables, surveys, (rows.batches for rows in streams))
         with session.phase(Phase.PROOF):
             for table, rows in zip(tables, streams, strict=True):
                 proven = prove_table(

@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import pyarrow as pa
-
 from odyssey_assets.errors import UnreachableError
 from odyssey_assets.model.carried import CarriedTable
 from odyssey_assets.preflight.objections import Objection
@@ -28,7 +26,7 @@ from odyssey_assets.sync.outcome import OnTamper, TableOutcome, TableStatus
 from odyssey_assets.sync.prove import judge, prove_table
 from odyssey_assets.sync.prove_delta import digest_before, prove_changed_rows
 from odyssey_assets.sync.publish import Published
-from odyssey_assets.sync.rows import carried_rows_of
+from odyssey_assets.sync.rows import RowsAhead, carried_rows_of
 from odyssey_assets.sync.session import Session
 from odyssey_assets.sync.source_facts import facts_since
 from odyssey_assets.sync.staging import StagedTable
@@ -92,7 +90,7 @@ def _find_differences(
     session = replace(examined.session, source_facts={**facts, **examined.session.source_facts})
     resync = Resync(session, catalog, tables, quick, examined.surveys, examined.objections, digests, folder)
     in_full = tuple(table for table in tables if table.name not in quick)
-    with session.phase(Phase.COMPARE), carried_rows_of(session, in_full, examined.surveys) as streams:
+    with session.phase(Phase.COMPARE), carried_rows_of(session, examined.surveys, to_prove=in_full) as streams:
         found = {table.name: _found(resync, table, streams) for table in tables}
     tampering = {}
     for table in tables:
@@ -104,7 +102,7 @@ def _find_differences(
     return resync, found, tampering
 
 
-def _found(resync: Resync, table: CarriedTable, streams: Iterator[Iterator[pa.RecordBatch]]) -> TableOutcome:
+def _found(resync: Resync, table: CarriedTable, streams: Iterator[RowsAhead]) -> TableOutcome:
     """The table as it was found, its differences kept in a file; ``streams`` has the rows of those read in full."""
     quick = resync.quick.get(table.name)
     if quick is None:
@@ -185,7 +183,7 @@ def _prove_unharmed(resync: Resync, table: CarriedTable, found: TableOutcome) ->
 
 def _prove_in_full(resync: Resync, table: CarriedTable, status: TableStatus) -> TableOutcome:
     survey = resync.surveys.get(table.name) or survey_tables(resync.session, (table,))[table.name]
-    with carried_rows_of(resync.session, (table,), {table.name: survey}) as streams:
+    with carried_rows_of(resync.session, {table.name: survey}, to_prove=(table,)) as streams:
         rows = next(streams)
         return prove_table(resync.session, resync.catalog, table, survey, rows, phase=Phase.PROOF, status=status)
 

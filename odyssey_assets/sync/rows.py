@@ -4,14 +4,17 @@ Belongs here: the one stream that load, comparison and proof all read. Does not 
 held back (``preflight``), or keeping them (``quarantine``).
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from odyssey_assets.compare.digest import DigestedRows
 from odyssey_assets.errors import IntegrityError
 from odyssey_assets.model.carried import CarriedTable
 from odyssey_assets.model.privacy import shown_key
@@ -31,13 +34,41 @@ def carried_rows(session: Session, table: CarriedTable, survey: TableSurvey) -> 
     return rows_not_held(session.snapshot.path, table, survey, session.held_back.get(table.name))
 
 
+@dataclass(frozen=True)
+class RowsAhead:
+    """The rows of one table, read ahead; ``digest`` tells their content digest once all were drawn, until then None."""
+
+    batches: Iterator[pa.RecordBatch]
+    digest: Callable[[], int | None]
+
+
 @contextmanager
 def carried_rows_of(
-    session: Session, tables: Iterable[CarriedTable], surveys: Mapping[str, TableSurvey]
-) -> Iterator[Iterator[Iterator[pa.RecordBatch]]]:
-    """The same of several tables, in their order, read ahead in a thread that is gone when the block ends."""
-    with prefetched_each(carried_rows(session, table, surveys[table.name]) for table in tables) as streams:
-        yield streams
+    session: Session,
+    surveys: Mapping[str, TableSurvey],
+    *,
+    to_load: Sequence[CarriedTable] = (),
+    to_prove: Sequence[CarriedTable] = (),
+    known_digests: Mapping[str, int | None] | None = None,
+) -> Iterator[Iterator[RowsAhead]]:
+    """The rows of several tables, read ahead in a thread that is gone when the block ends.
+
+    First those to load, which are not digested, then those to prove; of these the thread makes the digest as well,
+    where it is not known already.
+    """
+    known = known_digests or {}
+
+    def rows(table: CarriedTable) -> Iterator[pa.RecordBatch]:
+        return carried_rows(session, table, surveys[table.name])
+
+    proofs = [DigestedRows(table, rows(table), known.get(table.name)) for table in to_prove]
+    digests = [*(_nobody_asks for _ in to_load), *(each.digest for each in proofs)]
+    with prefetched_each(chain(map(rows, to_load), map(iter, proofs))) as streams:
+        yield map(RowsAhead, streams, digests)
+
+
+def _nobody_asks() -> None:
+    return None
 
 
 def rows_not_held(

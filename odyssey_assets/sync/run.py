@@ -33,6 +33,7 @@ from odyssey_assets.target.catalog import TargetCatalog
 from odyssey_assets.target.connection import commit, connect
 from odyssey_assets.target.reader import keep_heap_order
 from odyssey_assets.target.server_state import count_left_rows
+from odyssey_assets.target.sizes import table_sizes
 
 
 def run(request: Request, on_progress: OnProgress = lambda _: None) -> Outcome:
@@ -148,5 +149,7 @@ def _outcome(
     }
     require_account({**outcomes, **absent}, wanted)
     problem, hint = problem_of(outcomes, in_the_way)
-    tables = (*outcomes.values(), *absent.values())
+    sizes = table_sizes(session.connection, session.schema)
+    there = (replace(outcome, bytes=sizes.get(name)) for name, outcome in outcomes.items())
+    tables = (*there, *absent.values())
     return Outcome(session.snapshot, session.source.version, tables, {}, problem, hint)
