@@ -182,21 +182,33 @@ GROUP BY t.typname
 """
 
 _TABLES_SQL = """
+WITH tied (table_oid) AS (
+    SELECT indrelid FROM pg_index WHERE indisclustered OR indisreplident
+    UNION ALL
+    SELECT k.confrelid
+    FROM pg_constraint k
+    JOIN pg_class r ON r.oid = k.conrelid
+    JOIN pg_class p ON p.oid = k.confrelid
+    WHERE k.contype = 'f' AND r.relnamespace <> p.relnamespace
+    UNION ALL
+    SELECT k.conrelid
+    FROM pg_depend d
+    JOIN pg_constraint k ON k.oid = d.refobjid
+    WHERE d.refclassid = 'pg_constraint'::regclass AND d.classid = 'pg_rewrite'::regclass
+    UNION ALL
+    SELECT unnest(ARRAY[k.conrelid, k.confrelid])
+    FROM pg_description d
+    JOIN pg_constraint k ON k.oid = d.objoid
+    WHERE d.classoid = 'pg_constraint'::regclass
+    UNION ALL
+    SELECT x.indrelid
+    FROM pg_description d
+    JOIN pg_index x ON x.indexrelid = d.objoid
+    WHERE d.classoid = 'pg_class'::regclass)
 SELECT c.relname::text AS name,
        pg_has_role(c.relowner, 'USAGE') AS is_owned,
        EXISTS (SELECT 1 FROM pg_trigger g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal) AS has_triggers,
-       c.relkind = 'r' AND NOT c.relispartition
-           AND NOT EXISTS (SELECT 1 FROM pg_index x WHERE x.indrelid = c.oid AND (x.indisclustered OR x.indisreplident))
-           AND NOT EXISTS (SELECT 1 FROM pg_constraint k JOIN pg_class r ON r.oid = k.conrelid
-                           WHERE k.contype = 'f' AND k.confrelid = c.oid AND r.relnamespace <> c.relnamespace)
-           AND NOT EXISTS (SELECT 1 FROM pg_depend d JOIN pg_constraint k ON k.oid = d.refobjid
-                           WHERE d.refclassid = 'pg_constraint'::regclass AND d.classid = 'pg_rewrite'::regclass
-                             AND k.conrelid = c.oid)
-           AND NOT EXISTS (SELECT 1 FROM pg_description d JOIN pg_constraint k ON k.oid = d.objoid
-                           WHERE d.classoid = 'pg_constraint'::regclass AND c.oid IN (k.conrelid, k.confrelid))
-           AND NOT EXISTS (SELECT 1 FROM pg_description d JOIN pg_index x ON x.indexrelid = d.objoid
-                           WHERE d.classoid = 'pg_class'::regclass AND x.indrelid = c.oid)
-       AS is_rebuildable
+       c.relkind = 'r' AND NOT c.relispartition AND c.oid NOT IN (SELECT table_oid FROM tied) AS is_rebuildable
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = $1 AND c.relkind IN ('r', 'p')

@@ -39,14 +39,18 @@ def take_off(connection: Connection, catalog: TargetCatalog, tables: frozenset[s
         if key.table in tables or key.parent in tables
     )
     indexes = tuple((name, index) for name in sorted(tables) for index in catalog.tables[name].indexes)
-    for key in foreign_keys:
-        execute(connection, f"ALTER TABLE {_table(catalog, key.table)} DROP CONSTRAINT {quoted(key.name)}")
-    for table, index in indexes:
-        if index.constraint is not None:
-            execute(connection, f"ALTER TABLE {_table(catalog, table)} DROP CONSTRAINT {quoted(index.name)}")
-        else:
-            execute(connection, f"DROP INDEX {quoted(catalog.schema)}.{quoted(index.name)}")
+    # Foreign keys first, for others may lean on the primary keys; all of a table in one statement each.
+    _drop_constraints(connection, catalog, [(key.table, key.name) for key in foreign_keys])
+    _drop_constraints(connection, catalog, [(table, each.name) for table, each in indexes if each.constraint])
+    if plain := [f"{quoted(catalog.schema)}.{quoted(each.name)}" for _, each in indexes if not each.constraint]:
+        execute(connection, f"DROP INDEX {', '.join(plain)}")
     return TakenOff(indexes, foreign_keys)
+
+
+def _drop_constraints(connection: Connection, catalog: TargetCatalog, constraints: list[tuple[str, str]]) -> None:
+    for table in sorted({table for table, _ in constraints}):
+        drops = ", ".join(f"DROP CONSTRAINT {quoted(name)}" for owner, name in constraints if owner == table)
+        execute(connection, f"ALTER TABLE {_table(catalog, table)} {drops}")
 
 
 def put_back(connection: Connection, catalog: TargetCatalog, taken: TakenOff, on_index: Callable[[str], None]) -> None:
