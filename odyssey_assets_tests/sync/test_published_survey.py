@@ -17,7 +17,7 @@ from odyssey_assets.target.url import parse_target_url
 from odyssey_assets_tests.sync.dual_run import DualRun
 
 MIXED_DATES = """UPDATE "Feedback" SET "createdAt" = '2025-01-02T03:04:05.678Z' WHERE "id" = 'Feedback-1'"""
-NO_TEXT = """UPDATE "User" SET "email" = NULL"""
+NO_TEXT = """UPDATE "User" SET "bio" = NULL"""
 
 
 def known(pair: DualRun) -> tuple[list[CarriedTable], dict[str, LedgerEntry]]:
@@ -47,7 +47,7 @@ def test_it_is_what_a_survey_of_the_file_finds(pair: DualRun) -> None:
         assert told.rows == counted.rows > 0
         assert classes(told) == classes(counted)
         assert counts(told) == counts(counted)
-    assert classes(survey_table(pair.source, "User", {"email": Kind.TEXT})) == {"email": {"null"}}
+    assert classes(survey_table(pair.source, "User", {"bio": Kind.TEXT})) == {"bio": {"null"}}
     (feedback,) = (table for table in tables if table.name == "Feedback")
     mixed = published_survey(feedback, ledger["Feedback"])
     assert mixed is not None
