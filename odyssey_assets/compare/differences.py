@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from odyssey_assets.target.digests import TargetDigest
+
 
 class DifferenceKind(StrEnum):
     """Seen from the source: it has the row alone, the target has it alone, or both have it and a cell differs."""
@@ -35,7 +37,8 @@ class Comparison:
     ``missing_rows``, ``extra_rows`` and ``changed_rows`` count every difference, ``listed`` holds the first few.
     ``source_nulls`` and ``target_nulls`` count NULLs by column over all rows that were read; ``columns`` are those
     that were compared, which the checks hold against those that should have been. ``source_digest`` is the content
-    digest of the source's rows. ``basis`` says what else than reading every row the verdict rests on, if anything.
+    digest of the source's rows, ``target_digest`` PostgreSQL's own of the target's where the rows brought it along.
+    ``basis`` says what else than reading every row the verdict rests on, if anything.
     """
 
     table: str
@@ -49,6 +52,7 @@ class Comparison:
     changed_rows: int = 0
     listed: tuple[Difference, ...] = ()
     source_digest: int | None = None
+    target_digest: TargetDigest | None = None
     basis: str = ""
 
     @property

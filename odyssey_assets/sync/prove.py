@@ -24,7 +24,7 @@ from odyssey_assets.sync.rows import RowsAhead, carried_row_count
 from odyssey_assets.sync.session import Session
 from odyssey_assets.target.catalog import TargetCatalog
 from odyssey_assets.target.foreign_keys import foreign_key_facts
-from odyssey_assets.target.reader import read_table as read_target
+from odyssey_assets.target.reader import TargetRows
 
 
 def prove_table(
@@ -37,22 +37,24 @@ def prove_table(
     phase: Phase,
     status: TableStatus,
     keep: Path | None = None,
+    with_target_digest: bool = False,
 ) -> TableOutcome:
     """Read the target in full, compare it with ``rows``, those of the source that are carried, and judge.
 
     The status given stands if every check passes, else it is DIFFERS. ``keep`` is a file that every difference is kept
-    in, for applying.
+    in, for applying; ``with_target_digest`` has the server make its digest of the table in the same pass.
     """
     began = time.perf_counter()
     session.on_progress(Progress(phase, table.name, total_rows=survey.rows))
+    target = TargetRows(session.connection, session.schema, table, with_digest=with_target_digest)
     comparison = compare_rows(
         table,
         counted(rows.batches, phase, table.name, session.on_progress),
-        read_target(session.connection, session.schema, table),
+        iter(target),
         session.request.scratch_dir,
         keep=keep,
     )
-    comparison = replace(comparison, source_digest=rows.digest())
+    comparison = replace(comparison, source_digest=rows.digest(), target_digest=target.digest())
     carried = carried_row_count(session, table, survey)
     outcome = judge(session, catalog, table, comparison, carried, status=status)
     return replace(outcome, seconds=time.perf_counter() - began)

@@ -51,14 +51,14 @@ def publish_tables(session: Session, catalog: TargetCatalog, tables: tuple[Carri
     if in_the_way:
         waiting = {table.name: TableOutcome(table.name, TableStatus.FAILED, carried=table) for table in empty}
         return Published(
-            check_tampering(session, catalog, settled) | waiting,
+            check_tampering(session, settled) | waiting,
             in_the_way,
             examined.objections,
             {},
             is_examined=is_examined,
         )
     loaded = _load_and_prove(examined, catalog, empty)
-    outcomes = check_tampering(session, catalog, settled | loaded, loaded=frozenset(loaded))
+    outcomes = check_tampering(session, settled | loaded, loaded=frozenset(loaded))
     return Published(outcomes, {}, examined.objections, {}, is_examined=is_examined)
 
 
@@ -75,7 +75,14 @@ def compare_tables(
     with session.phase(Phase.COMPARE), ahead as streams:
         return {
             table.name: prove_table(
-                session, catalog, table, surveys[table.name], rows, phase=Phase.COMPARE, status=status
+                session,
+                catalog,
+                table,
+                surveys[table.name],
+                rows,
+                phase=Phase.COMPARE,
+                status=status,
+                with_target_digest=True,
             )
             for table, rows in zip(tables, streams, strict=True)
         }

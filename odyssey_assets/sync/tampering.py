@@ -20,7 +20,6 @@ from odyssey_assets.source.survey import survey_table
 from odyssey_assets.sync.ledger import LedgerEntry, read_ledger
 from odyssey_assets.sync.outcome import TableOutcome
 from odyssey_assets.sync.session import Session
-from odyssey_assets.target.catalog import TargetCatalog
 from odyssey_assets.target.connection import query, server_version
 from odyssey_assets.target.digests import TargetDigest, table_digest
 from odyssey_assets.target.reader import read_table as read_target
@@ -96,11 +95,7 @@ def check_of(tampering: Tampering) -> CheckResult:
 
 
 def check_tampering(
-    session: Session,
-    catalog: TargetCatalog,
-    outcomes: Mapping[str, TableOutcome],
-    *,
-    loaded: frozenset[str] = frozenset(),
+    session: Session, outcomes: Mapping[str, TableOutcome], *, loaded: frozenset[str] = frozenset()
 ) -> dict[str, TableOutcome]:
     """The outcomes with the check added, for tables as they are in PostgreSQL now.
 
@@ -113,34 +108,13 @@ def check_tampering(
         if outcome.comparison is None or outcome.carried is None:
             checked[name] = outcome
             continue
-        entry = ledger.get(name)
         if name in loaded:
             found = Tampering(name, Drift.NONE, 0, (), outcome.target_rows, "loaded by this run")
-        elif entry is not None and _is_seen_as_published(outcome.comparison, outcome.carried, entry, catalog):
-            detail = f"every row was read and is as in publication {entry.publication}"
-            found = Tampering(name, Drift.NONE, 0, (), outcome.target_rows, detail)
         else:
-            digest = table_digest(session.connection, session.schema, name)
-            found = class_drift(session, outcome.carried, entry, digest, outcome.comparison, version)
+            digest = outcome.comparison.target_digest or table_digest(session.connection, session.schema, name)
+            found = class_drift(session, outcome.carried, ledger.get(name), digest, outcome.comparison, version)
         checked[name] = replace(outcome, checks=(*outcome.checks, check_of(found)))
     return checked
-
-
-def _is_seen_as_published(
-    comparison: Comparison, table: CarriedTable, entry: LedgerEntry, catalog: TargetCatalog
-) -> bool:
-    """Whether a comparison has read all there is in the table and found what was published, to the bit.
-
-    Two spellings of a document in a ``jsonb`` column are equal and not the same, which PostgreSQL's digest tells.
-    """
-    return (
-        not comparison.different_rows
-        and not comparison.basis
-        and entry.source_digest is not None
-        and comparison.source_digest == entry.source_digest
-        and {column.name for column in catalog.tables[table.name].columns} == set(comparison.columns)
-        and not any(column.is_json_document for column in table.columns)
-    )
 
 
 def _without_digest(

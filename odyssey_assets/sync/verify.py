@@ -65,7 +65,7 @@ def verify_tables(
     for identity, members in groups.items():
         published = None if identity is None else snapshots[identity]
         outcomes |= _by_snapshot(session, catalog, tuple(members), published, ledger)
-    return check_tampering(session, catalog, _with_lag(session, tables, outcomes, ledger, changes_since))
+    return check_tampering(session, _with_lag(session, tables, outcomes, ledger, changes_since))
 
 
 def _kept_snapshots(session: Session, entries: Iterable[LedgerEntry]) -> dict[str, Snapshot | None]:

@@ -52,10 +52,15 @@ def chosen_rows_digest(
     return _digest(connection, schema, table, f" JOIN ({keys}) chosen ON {same}")
 
 
-def _digest(connection: Connection, schema: str, table: str, join: str) -> TargetDigest:
+def row_hash_sql(connection: Connection, schema: str, table: str) -> str:
+    """The server's hash of one row of ``live``, which is this table; a digest is the sum of them."""
     # Of a table that is not there any more the server itself has to speak.
     row_sql = _rows_of(connection, schema, table).get(table, "ROW()")
-    total = f"coalesce(sum(hashint8extended(hash_record_extended({row_sql}, 0), 0)), 0)::text"
+    return f"hashint8extended(hash_record_extended({row_sql}, 0), 0)"
+
+
+def _digest(connection: Connection, schema: str, table: str, join: str) -> TargetDigest:
+    total = f"coalesce(sum({row_hash_sql(connection, schema, table)}), 0)::text"
     (found,) = query(
         connection,
         f"SELECT count(*) AS rows, {total} AS total FROM {quoted(schema)}.{quoted(table)} live{join}",
