@@ -9,7 +9,8 @@ from odyssey_assets.errors import OdysseyError
 from odyssey_assets.model.carried import CarriedColumn, CarriedTable
 from odyssey_assets.model.kinds import Kind
 from odyssey_assets.target.connection import connect, query
-from odyssey_assets.target.reader import keep_heap_order, read_table, select_sql
+from odyssey_assets.target.digests import table_digest
+from odyssey_assets.target.reader import TargetRows, keep_heap_order, read_table, select_sql
 from odyssey_assets.target.url import TargetUrl
 from odyssey_assets_tests.statements import run_postgres
 
@@ -35,7 +36,7 @@ def test_columns_are_selected_by_name_enums_and_documents_as_text() -> None:
         ("id",),
     )
     assert select_sql("my schema", table) == (
-        'SELECT "id", "role"::text AS "role", "doc"::text AS "doc", "plain" FROM "my schema"."T""x"'
+        'SELECT "id", "role"::text AS "role", "doc"::text AS "doc", "plain" FROM "my schema"."T""x" live'
     )
 
 
@@ -80,3 +81,26 @@ def test_a_moment_beyond_every_carried_one_is_never_read_as_another(target: Targ
             return
         (microseconds,) = batch.column(0).view(pa.int64()).to_pylist()
     assert microseconds > 9_223_372_036_854_775_000 or microseconds < -210_866_803_200_000_000
+
+
+@pytest.mark.parametrize("rows", [0, 1, 2, 50_000])
+def test_the_digest_on_the_way_is_the_one_of_the_table(target: TargetUrl, rows: int) -> None:
+    """Of all columns, also one that is not carried; the sum of so many hashes is far beyond 64 bits."""
+    run_postgres(target.uri, f"""CREATE TABLE t (n int, live text, other bytea);
+        INSERT INTO t SELECT n, repeat('x', n % 7), n::text::bytea FROM generate_series(1, {rows}) AS n""")  # fmt: skip
+    table = CarriedTable("t", (*NUMBERS.columns, CarriedColumn("live", Kind.TEXT, "text")), ("n",))
+    with connect(target, read_only=True) as connection:
+        plain = list(read_table(connection, "public", table))
+        passing = TargetRows(connection, "public", table, with_digest=True)
+        assert passing.digest() is None
+        assert list(passing) == plain
+        assert passing.digest() == table_digest(connection, "public", "t")
+        assert passing.digest().rows == rows  # type: ignore[union-attr]
+
+
+def test_a_digest_nobody_asked_for_is_not_made(target: TargetUrl) -> None:
+    run_postgres(target.uri, "CREATE TABLE t (n int); INSERT INTO t VALUES (1)")
+    with connect(target, read_only=True) as connection:
+        passing = TargetRows(connection, "public", NUMBERS, with_digest=False)
+        assert [batch.to_pylist() for batch in passing] == [[{"n": 1}]]
+        assert passing.digest() is None
