@@ -72,7 +72,7 @@ def lines_for_postgresql(request: CutoverRequest, *, has_prisma_history: bool) -
             *_BASELINE,
             *_STATUS,
         ]
-    return (*lines, "# then", "npx prisma generate", "# and restart the application")
+    return (*lines, *_ADAPTER, "# then", "npx prisma generate", "# and restart the application")
 
 
 def lines_for_sqlite(source_path: str) -> tuple[str, ...]:
@@ -84,6 +84,7 @@ def lines_for_sqlite(source_path: str) -> tuple[str, ...]:
         'provider = "sqlite"',
         "# where prisma/migrations-sqlite is, the way there has put it aside",
         "mv prisma/migrations prisma/migrations-postgresql && mv prisma/migrations-sqlite prisma/migrations",
+        *_ADAPTER,
         "# then",
         "npx prisma generate",
         "# and restart the application",
@@ -92,11 +93,13 @@ def lines_for_sqlite(source_path: str) -> tuple[str, ...]:
 
 _BASELINE = (
     "mv prisma/migrations prisma/migrations-sqlite && mkdir -p prisma/migrations/0_init",
+    "# Prisma 7 calls the option --to-schema",
     "npx prisma migrate diff --from-empty --to-schema-datamodel prisma/schema.prisma --script "
     "> prisma/migrations/0_init/migration.sql",
     "npx prisma migrate resolve --applied 0_init",
 )
 _STATUS = ("npx prisma migrate status",)
+_ADAPTER = ("# where PrismaClient is given an adapter, as Prisma 7 requires: give it the one of the other database",)
 
 
 def _document(request: CutoverRequest, cutover: Cutover) -> Certificate:
