@@ -9,7 +9,7 @@ from pathlib import Path
 
 from odyssey_assets.errors import ConfigurationError, IntegrityError
 from odyssey_assets.model.identifiers import quoted
-from odyssey_assets.model.schema import ALL_VERSIONS, PRISMA_BOOKKEEPING, tables_in_order, version_of
+from odyssey_assets.model.schema import KNOWN_TABLES, PRISMA_BOOKKEEPING, version_of
 from odyssey_assets.source.snapshot import open_snapshot
 
 
@@ -78,8 +78,7 @@ def inspect_source(snapshot: Path) -> SourceCatalog:
         raise IntegrityError(
             f"The SQLite file is damaged: {error}.", hint="Restore it from a backup before migrating."
         ) from error
-    known = {table.name for version in ALL_VERSIONS for table in tables_in_order(version)}
-    if not known & tables.keys():
+    if not KNOWN_TABLES & tables.keys():
         raise ConfigurationError(
             "The SQLite file has none of Odyssey's tables, so it is not Odyssey's database.",
             hint="Check --sqlite or ODYSSEY_SQLITE_PATH.",
