@@ -15,14 +15,8 @@ from odyssey_assets.backup.store import add_backup, require_whole
 from odyssey_assets.errors import IntegrityError
 from odyssey_assets.model.identifiers import quoted
 from odyssey_assets.source.fence import is_sealed
-from odyssey_assets.source.snapshot import (
-    Snapshot,
-    file_sha256,
-    foreign_key_check,
-    integrity_check,
-    open_snapshot,
-    take_snapshot,
-)
+from odyssey_assets.source.snapshot import Snapshot, file_sha256, open_snapshot, take_snapshot
+from odyssey_assets.source.soundness import foreign_key_check, integrity_check
 from odyssey_assets.source.swap import Swapped, swap_in
 
 DATA = "odyssey.db"

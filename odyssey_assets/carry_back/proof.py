@@ -12,7 +12,8 @@ from odyssey_assets.compare.checks import CheckName, check_table
 from odyssey_assets.errors import IntegrityError
 from odyssey_assets.model.identifiers import quoted
 from odyssey_assets.preflight.objections import Rowids
-from odyssey_assets.source.snapshot import BrokenReference, foreign_key_check, open_snapshot, read_only_uri
+from odyssey_assets.source.snapshot import open_snapshot, read_only_uri
+from odyssey_assets.source.soundness import BrokenReference, foreign_key_check, integrity_check
 
 _NO_FILE = "No new file was written."
 _PROVING = frozenset({CheckName.ROW_COUNT, CheckName.NULLS, CheckName.ROWS_EQUAL})
@@ -57,8 +58,7 @@ def require_held_rows(new_file: Path, base: Path, held: Mapping[str, Rowids]) ->
 
 def require_integrity(new_file: Path) -> None:
     """Raise IntegrityError where SQLite's integrity_check objects to the file."""
-    with open_snapshot(new_file) as connection:
-        damage = [message for (message,) in connection.execute("PRAGMA integrity_check") if message != "ok"]
+    damage = integrity_check(new_file)
     if damage:
         raise IntegrityError(
             f"SQLite objects to the new file: {'; '.join(damage[:_SHOWN])}.",

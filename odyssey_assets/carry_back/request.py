@@ -9,7 +9,7 @@ from pathlib import Path
 
 from adbc_driver_manager.dbapi import Connection
 
-from odyssey_assets.source.snapshot import BrokenReference
+from odyssey_assets.source.soundness import BrokenReference
 from odyssey_assets.target.connection import LOCK_TIMEOUT_SECONDS, query
 from odyssey_assets.target.url import TargetUrl
 

@@ -25,7 +25,8 @@ from odyssey_assets.model.carried import CarriedTable
 from odyssey_assets.preflight.objections import Rowids
 from odyssey_assets.progress import OnProgress, Phase, Progress
 from odyssey_assets.source.inspection import inspect_source
-from odyssey_assets.source.snapshot import BrokenReference, file_sha256
+from odyssey_assets.source.snapshot import file_sha256
+from odyssey_assets.source.soundness import BrokenReference
 from odyssey_assets.source.survey import TableSurvey, survey_table
 from odyssey_assets.sync.session import timed
 from odyssey_assets.target.reader import keep_heap_order

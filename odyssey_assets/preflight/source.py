@@ -19,7 +19,8 @@ from odyssey_assets.preflight.scan import scan_table
 from odyssey_assets.preflight.soft_references import soft_reference_findings
 from odyssey_assets.progress import OnProgress, Phase, Progress
 from odyssey_assets.source.inspection import SourceCatalog
-from odyssey_assets.source.snapshot import open_snapshot, quick_check
+from odyssey_assets.source.snapshot import open_snapshot
+from odyssey_assets.source.soundness import quick_check
 from odyssey_assets.source.survey import TableSurvey
 from odyssey_assets.target.catalog import TargetCatalog
 

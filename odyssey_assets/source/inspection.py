@@ -10,7 +10,7 @@ from pathlib import Path
 from odyssey_assets.errors import ConfigurationError, IntegrityError
 from odyssey_assets.model.identifiers import quoted
 from odyssey_assets.model.schema import KNOWN_TABLES, PRISMA_BOOKKEEPING, version_of
-from odyssey_assets.source.snapshot import open_snapshot
+from odyssey_assets.source.snapshot import DAMAGE, open_snapshot
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def inspect_source(snapshot: Path) -> SourceCatalog:
             identity, migrations, unfinished = (
                 _migrations(connection) if PRISMA_BOOKKEEPING in names else (None, (), ())
             )
-    except sqlite3.DatabaseError as error:
+    except DAMAGE as error:
         raise IntegrityError(
             f"The SQLite file is damaged: {error}.", hint="Restore it from a backup before migrating."
         ) from error

@@ -9,7 +9,6 @@ what the rows say, or deciding when this way is taken (``sync.delta``).
 """
 
 import json
-import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from odyssey_assets.model.identifiers import quoted
-from odyssey_assets.source.snapshot import open_snapshot, read_only_uri
+from odyssey_assets.source.snapshot import DAMAGE, open_snapshot, read_only_uri
 
 Rowids = npt.NDArray[np.int64]
 
@@ -54,7 +53,7 @@ def changed_rows(old: Path, new: Path) -> PageChanges | None:
         return PageChanges({})
     try:
         trees = [_data_pages(path) for path in (old, new)]
-    except sqlite3.DatabaseError:
+    except DAMAGE:
         return None
     # Not by the header's schema cookie, which the Online Backup API sets to the same number in every copy.
     if trees[0].definitions != trees[1].definitions:

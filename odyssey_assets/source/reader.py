@@ -5,7 +5,6 @@ Does not belong here: deciding what values mean (``values``), or counting them (
 """
 
 import json
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from odyssey_assets.errors import IntegrityError
 from odyssey_assets.model.carried import CarriedTable
 from odyssey_assets.model.identifiers import quoted
 from odyssey_assets.model.kinds import CANONICAL_TYPE
-from odyssey_assets.source.snapshot import open_snapshot, read_only_uri
+from odyssey_assets.source.snapshot import DAMAGE, open_snapshot, read_only_uri
 from odyssey_assets.source.survey import LEGAL_CLASSES, USUAL_CLASS, ColumnSurvey, TableSurvey, weigh_rows
 from odyssey_assets.source.values import MISFIT_PART, Misfit, convert_column
 
@@ -100,7 +99,7 @@ def _batch_rows(snapshot: Path, table: CarriedTable, survey: TableSurvey) -> int
         try:
             with open_snapshot(snapshot) as connection:
                 row_bytes = weigh_rows(connection, table.name, table.column_names)
-        except sqlite3.DatabaseError as error:
+        except DAMAGE as error:
             raise _unreadable(error) from error
     return max(_FEWEST_BATCH_ROWS, min(BATCH_ROWS, int(BATCH_BYTES / max(row_bytes, 1))))
 

@@ -1,7 +1,8 @@
 """One consistent copy of the live SQLite file, taken without ever writing to it.
 
-Belongs here: opening the source read-only, copying it, naming, keeping and checking copies.
-Does not belong here: what is in a snapshot (``inspection``, ``survey``, ``reader``).
+Belongs here: opening the source read-only, copying it, naming and keeping copies.
+Does not belong here: what is in a snapshot (``inspection``, ``survey``, ``reader``), or whether it is sound
+(``soundness``).
 """
 
 import hashlib
@@ -28,6 +29,9 @@ SNAPSHOTS_KEPT = 5
 _LOOKS_AT_LENGTH = 5
 """A writer may be in the middle of a page at one look, hardly at all of them; with a WAL the page stands there."""
 
+DAMAGE = (sqlite3.DatabaseError, UnicodeDecodeError)
+"""What reading a damaged file raises; the second where SQLite's own words quote bytes that are no text."""
+
 SQLITE_MAGIC = b"SQLite format 3\x00"
 _NAME = re.compile(r"^snapshot-(?P<id>\d{8}T\d{12}Z-[0-9a-f]{6})\.db$")
 """Down to the microsecond, so that names sort by age also within one second."""
@@ -45,16 +49,6 @@ class Snapshot:
     sha256: str
     taken_at: datetime
     bytes: int
-
-
-@dataclass(frozen=True)
-class BrokenReference:
-    """A row whose foreign key points nowhere; ``rowid`` is None in tables without one."""
-
-    table: str
-    rowid: int | None
-    parent: str
-    foreign_key_index: int
 
 
 def read_only_uri(path: Path, *, immutable: bool = False) -> str:
@@ -140,32 +134,6 @@ def require_sqlite_file(path: Path) -> None:
         )
 
 
-def quick_check(snapshot: Path) -> tuple[str, ...]:
-    """What SQLite's quick_check objects to; empty when the file is sound."""
-    return _objections(snapshot, "quick_check")
-
-
-def integrity_check(snapshot: Path) -> tuple[str, ...]:
-    """The same with every index held against its table, which takes twenty times as long."""
-    return _objections(snapshot, "integrity_check")
-
-
-def _objections(snapshot: Path, check: str) -> tuple[str, ...]:
-    try:
-        with open_snapshot(snapshot) as connection:
-            rows = connection.execute(f"PRAGMA {check}").fetchall()
-    except sqlite3.DatabaseError as error:
-        return (str(error),)
-    return tuple(message for (message,) in rows if message != "ok")
-
-
-def foreign_key_check(snapshot: Path) -> tuple[BrokenReference, ...]:
-    """Rows that SQLite itself finds to break its foreign keys (integrity_check does not look at them)."""
-    with open_snapshot(snapshot) as connection:
-        rows = connection.execute("PRAGMA foreign_key_check").fetchall()
-    return tuple(BrokenReference(*row) for row in rows)
-
-
 def file_sha256(path: Path) -> str:
     """Hexadecimal SHA-256 of a file's bytes."""
     with path.open("rb") as file:
@@ -215,7 +183,7 @@ def _back_up(source: Path, copy: Path) -> None:
                 hint="Open it once with the application or the sqlite3 shell, which takes the change back.",
             ) from error
         raise UnreachableError(f"The SQLite file {source} cannot be opened: {error}.") from error
-    except sqlite3.DatabaseError as error:
+    except DAMAGE as error:
         raise IntegrityError(
             f"The SQLite file {source} is damaged: {error}.",
             hint="Restore it from a backup, or recover it with the sqlite3 shell's .recover.",

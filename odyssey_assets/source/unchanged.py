@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 from odyssey_assets.source.pages import different_pages, page_bytes_of
-from odyssey_assets.source.snapshot import read_only_uri
+from odyssey_assets.source.snapshot import DAMAGE, read_only_uri
 
 _PATIENCE_SECONDS = 1.0
 """With a locked file; whoever asks has another way, which costs less than waiting longer."""
@@ -32,7 +32,7 @@ def is_unchanged(live: Path, snapshot: Path) -> bool:
             if wal.exists() and wal.stat().st_size:
                 return False
             return _is_same_content(live, snapshot)
-    except (sqlite3.DatabaseError, FileNotFoundError):
+    except (*DAMAGE, FileNotFoundError):
         return False
 
 

@@ -3,7 +3,6 @@
 Belongs here: the order of the steps and the one transaction around them. Does not belong here: the steps themselves.
 """
 
-import sqlite3
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -15,7 +14,7 @@ from odyssey_assets.model.schema import tables_in_order
 from odyssey_assets.progress import OnProgress, Phase, Progress
 from odyssey_assets.scratch import remove_leftovers
 from odyssey_assets.source.inspection import SourceCatalog, count_rows, inspect_source
-from odyssey_assets.source.snapshot import Snapshot
+from odyssey_assets.source.snapshot import DAMAGE, Snapshot
 from odyssey_assets.source.soundness import require_sound
 from odyssey_assets.sync.guards import hold_sync_lock, refuse_after_switch, refuse_other_source
 from odyssey_assets.sync.ledger import Publication, last_publication, read_ledger
@@ -45,7 +44,7 @@ def run(request: Request, on_progress: OnProgress = lambda _: None) -> Outcome:
     _require_known(request.publish | request.verify)
     try:
         return _run(request, on_progress)
-    except sqlite3.DatabaseError as error:
+    except DAMAGE as error:
         raise IntegrityError(
             f"The SQLite file is damaged: {error}.",
             hint="Run odyssey preflight for what can be told; restore the file from a backup. Nothing was changed.",

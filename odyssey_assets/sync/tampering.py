@@ -15,7 +15,8 @@ from odyssey_assets.findings import Severity
 from odyssey_assets.model.carried import CarriedTable
 from odyssey_assets.model.identifiers import quoted
 from odyssey_assets.source.reader import read_table as read_source
-from odyssey_assets.source.snapshot import quick_check, snapshot_path
+from odyssey_assets.source.snapshot import snapshot_path
+from odyssey_assets.source.soundness import quick_check
 from odyssey_assets.source.survey import survey_table
 from odyssey_assets.sync.ledger import LedgerEntry, read_ledger
 from odyssey_assets.sync.outcome import TableOutcome

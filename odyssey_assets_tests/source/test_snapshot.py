@@ -17,7 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from odyssey_assets.source.snapshot import Snapshot, open_snapshot, quick_check, read_only_uri, take_snapshot
+from odyssey_assets.source.snapshot import Snapshot, open_snapshot, read_only_uri, take_snapshot
+from odyssey_assets.source.soundness import quick_check
 from odyssey_assets_tests.source.conftest import Files
 from odyssey_assets_tests.source.writers import other_process, simple_file
 

@@ -1,12 +1,21 @@
 """A snapshot that SQLite itself objects to is refused, with what is wrong and where."""
 
+import random
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from odyssey_assets.errors import EXIT_INTEGRITY, IntegrityError
-from odyssey_assets.source.snapshot import BrokenReference, foreign_key_check, quick_check
-from odyssey_assets.source.soundness import require_sound
+from odyssey_assets.source.soundness import (
+    BrokenReference,
+    foreign_key_check,
+    integrity_check,
+    quick_check,
+    require_sound,
+    require_whole,
+)
 from odyssey_assets_tests.source.conftest import Files
 
 PARENT_AND_CHILD = (
@@ -92,3 +101,46 @@ def test_a_null_in_a_required_column_is_told(files: Files) -> None:
     )
     with pytest.raises(IntegrityError, match=r"NULL value in User\.email"):
         require_sound(path)
+
+
+def test_an_index_that_disagrees_with_its_table_is_told_by_the_whole_check_alone(files: Files) -> None:
+    path = files.with_statements(
+        *PARENT_AND_CHILD,
+        'CREATE INDEX "one of ""many""" ON "Vote" ("userId")',
+        'CREATE TABLE "odd ""name""" (id TEXT PRIMARY KEY) WITHOUT ROWID',
+        "PRAGMA writable_schema = ON",
+        "UPDATE sqlite_schema SET sql = replace(sql, '\"userId\")', '\"id\")') WHERE name LIKE 'one of%'",
+    )
+    assert quick_check(path) == ()
+    assert integrity_check(path) != ()
+    require_sound(path)
+    with pytest.raises(IntegrityError, match="The SQLite file is damaged"):
+        require_whole(path)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_table_by_table_finds_damage_wherever_the_check_of_the_whole_file_does(files: Files, seed: int) -> None:
+    path = files.with_statements(
+        'CREATE TABLE "User" (id TEXT PRIMARY KEY, name TEXT NOT NULL)',
+        'CREATE TABLE "Vote" (id TEXT PRIMARY KEY, "userId" TEXT, number INTEGER)',
+        'CREATE TABLE "Pair" (a TEXT, b TEXT, PRIMARY KEY (a, b)) WITHOUT ROWID',
+        'CREATE INDEX "byUser" ON "Vote" ("userId", number)',
+        *[f"INSERT INTO \"User\" VALUES ('{n}', '{'x' * 90}')" for n in range(90)],
+        *[f"INSERT INTO \"Vote\" VALUES ('{n}', '{'y' * (n % 70)}', {n})" for n in range(90)],
+        *[f"INSERT INTO \"Pair\" VALUES ('{n}', '{'z' * 60}')" for n in range(90)],
+        'DELETE FROM "Vote" WHERE number > 60',
+    )
+    chance = random.Random(seed)
+    size = path.stat().st_size
+    for _ in range(chance.choice([0, 1, 1, 2, 8])):
+        overwrite(path, chance.randrange(100, size - 8), chance.randbytes(chance.choice([1, 1, 4, 8])))
+    assert bool(integrity_check(path)) == is_objected_to(path)
+
+
+def is_objected_to(path: Path) -> bool:
+    """What SQLite says of the file as a whole."""
+    try:
+        with closing(sqlite3.connect(path)) as connection:
+            return connection.execute("PRAGMA integrity_check").fetchall() != [("ok",)]
+    except (sqlite3.DatabaseError, UnicodeDecodeError):
+        return True
