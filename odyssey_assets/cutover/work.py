@@ -71,7 +71,7 @@ def prove(request: CutoverRequest, snapshot: Snapshot, on_progress: OnProgress) 
     """
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="integrity") as side:
         soundness = side.submit(require_whole, snapshot.path)
-        outcome = _run(replace(_request(request, snapshot), verify=ALL_TABLES), on_progress)
+        outcome = _run(replace(_request(request, snapshot), verify=ALL_TABLES, asks_sqlite=False), on_progress)
         soundness.result()
     compared = [table for table in outcome.tables if table.status is not TableStatus.ABSENT]
     _require_nothing_left(compared)

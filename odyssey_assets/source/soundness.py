@@ -4,6 +4,7 @@ Belongs here: SQLite's checks and their objections in words. Does not belong her
 """
 
 import sqlite3
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
@@ -28,21 +29,25 @@ class BrokenReference:
 
 def require_sound(snapshot: Path) -> None:
     """Raise IntegrityError where quick_check or foreign_key_check objects to the snapshot."""
-    _require_nothing(snapshot, quick_check(snapshot))
+    _require_nothing(quick_check(snapshot), lambda: foreign_key_check(snapshot))
 
 
 def require_whole(snapshot: Path) -> None:
     """The same with integrity_check, which also finds an index that disagrees with its table."""
-    _require_nothing(snapshot, integrity_check(snapshot))
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="foreign keys") as side:
+        broken = side.submit(foreign_key_check, snapshot)
+        damage = integrity_check(snapshot)
+    _require_nothing(damage, broken.result)
 
 
-def _require_nothing(snapshot: Path, damage: tuple[str, ...]) -> None:
+def _require_nothing(damage: tuple[str, ...], find_broken: Callable[[], tuple[BrokenReference, ...]]) -> None:
+    """Of a damaged file nobody asks for its references, which may not even be found."""
     if damage:
         raise IntegrityError(
             f"The SQLite file is damaged: {'; '.join(damage[:_SHOWN])}.",
             hint="Restore it from a backup, or recover it with the sqlite3 shell's .recover; nothing was changed.",
         )
-    broken = foreign_key_check(snapshot)
+    broken = find_broken()
     if broken:
         first = broken[0]
         shown = "; ".join(map(_sentence, broken[:_SHOWN]))

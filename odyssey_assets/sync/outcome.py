@@ -48,7 +48,8 @@ class Request:
 
     ``applies_changes`` is what a sync does with tables that hold rows already, and a migration refuses.
     ``allowed_deletes`` lifts the delete breaker, by table, up to a number of rows; ``accepts_new_source`` the guard
-    against another source than the one last published. ``snapshot`` is one to work from instead of taking a new one.
+    against another source than the one last published. ``snapshot`` is one to work from instead of taking a new one;
+    ``asks_sqlite`` is False where the caller has SQLite check that snapshot itself.
     """
 
     sqlite_path: Path
@@ -67,6 +68,7 @@ class Request:
     accepts_new_source: bool = False
     run_id: str = ""
     snapshot: Snapshot | None = None
+    asks_sqlite: bool = True
 
 
 @dataclass(frozen=True)

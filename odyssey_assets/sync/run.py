@@ -85,7 +85,7 @@ def _run(request: Request, on_progress: OnProgress) -> Outcome:
         if is_writing:
             outcome = _publish(session, catalog, pairing)
         else:
-            outcome = _verify(session, catalog, pairing, is_sound=is_sound)
+            outcome = _verify(session, catalog, pairing, asks_sqlite=request.asks_sqlite and not is_sound)
         if is_writing and outcome.ok:
             with session.phase(Phase.COMMIT):
                 commit(connection)
@@ -117,11 +117,11 @@ def _publish(session: Session, catalog: TargetCatalog, pairing: Pairing) -> Outc
     return outcome
 
 
-def _verify(session: Session, catalog: TargetCatalog, pairing: Pairing, *, is_sound: bool) -> Outcome:
-    """Verify without changing anything. ``is_sound`` says that SQLite's own checks were asked of the snapshot."""
+def _verify(session: Session, catalog: TargetCatalog, pairing: Pairing, *, asks_sqlite: bool) -> Outcome:
+    """Verify without changing anything, and ask SQLite's own checks of the snapshot where nobody has."""
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="soundness") as side:
         soundness = None
-        if not is_sound and not holds_rows(session.connection, session.schema):
+        if asks_sqlite and not holds_rows(session.connection, session.schema):
             soundness = side.submit(require_sound, session.snapshot.path)
         verified = verify_tables(session, catalog, _chosen(pairing, session.request.verify))
         if soundness is not None:
