@@ -10,7 +10,7 @@ import pytest
 from odyssey_assets.source.snapshot import take_snapshot
 from odyssey_assets.source.unchanged import is_unchanged
 
-ROWS = 40_000
+ROWS = 24_000
 
 
 @pytest.fixture
