@@ -18,7 +18,7 @@ _SCHEMA_COOKIE = slice(40, 44)
 
 
 def is_unchanged(live: Path, snapshot: Path) -> bool:
-    """Whether ``live`` is ``snapshot`` page by page, with no write-ahead log pending. Writers of the main file wait.
+    """Whether ``live`` is ``snapshot`` page by page, with no write-ahead log pending and no commit meanwhile.
 
     A file that is locked, gone or cannot be read proves nothing, so that the answer is no.
     """
@@ -27,13 +27,23 @@ def is_unchanged(live: Path, snapshot: Path) -> bool:
         with closing(
             sqlite3.connect(read_only_uri(live), uri=True, isolation_level=None, timeout=_PATIENCE_SECONDS)
         ) as connection:
+            before = _commits_seen(connection)
             connection.execute("BEGIN")
             connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-            if wal.exists() and wal.stat().st_size:
+            if (wal.exists() and wal.stat().st_size) or not _is_same_content(live, snapshot):
                 return False
-            return _is_same_content(live, snapshot)
+            connection.execute("COMMIT")
+            # No lock keeps writers out: closing any descriptor of a file drops the locks its process has on it.
+            return _commits_seen(connection) == before
     except (*DAMAGE, FileNotFoundError):
         return False
+
+
+def _commits_seen(connection: sqlite3.Connection) -> int:
+    """A number that is another after each commit of anybody else."""
+    connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    (version,) = connection.execute("PRAGMA data_version").fetchone()
+    return int(version)
 
 
 def _is_same_content(live: Path, snapshot: Path) -> bool:

@@ -1,12 +1,16 @@
 """A live file is told to be unchanged only where every page of it is the snapshot's."""
 
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from odyssey_assets.source.pages import different_pages
 from odyssey_assets.source.snapshot import take_snapshot
 from odyssey_assets.source.unchanged import is_unchanged
 
@@ -59,6 +63,24 @@ def test_what_is_in_the_write_ahead_log_alone_counts(tmp_path: Path, live: sqlit
     live.execute("PRAGMA wal_autocheckpoint = 0")
     assert is_unchanged(tmp_path / "odyssey.db", kept)
     live.execute("""UPDATE "T" SET "text" = 'z' WHERE "id" = 1""")
+    assert not is_unchanged(tmp_path / "odyssey.db", kept)
+
+
+_COMMIT = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("UPDATE T SET text = 'z' WHERE id = 1")
+"""
+
+
+def test_a_commit_while_pages_are_compared_counts(tmp_path: Path, kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It comes from another process, to a page that was looked at already."""
+
+    def looked_at_before_the_commit(*files: Any) -> Iterator[Any]:
+        yield from different_pages(*files)
+        subprocess.run([sys.executable, "-c", _COMMIT, tmp_path / "odyssey.db"], check=True)
+
+    monkeypatch.setattr("odyssey_assets.source.unchanged.different_pages", looked_at_before_the_commit)
     assert not is_unchanged(tmp_path / "odyssey.db", kept)
 
 
